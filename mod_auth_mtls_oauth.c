@@ -1,0 +1,169 @@
+/* mod_auth_mtls_oauth: bearer tokens that work only over the TLS connection of the client they were issued to (RFC
+ * 8705).
+ *
+ * This file is the story of one request under AuthType mTLS-OAuth, and the module record. */
+#include "httpd/answer.h"
+#include "httpd/authorize.h"
+#include "httpd/bearer.h"
+#include "httpd/checks.h"
+#include "httpd/directives.h"
+#include "httpd/dump.h"
+#include "httpd/peer.h"
+#include "httpd/servers.h"
+
+#include <http_core.h>
+#include <http_log.h>
+#include <http_request.h>
+#include <mod_auth.h>
+#include <string.h>
+
+/* --- One request -------------------------------------------------------------------------------------------------- */
+
+static apr_status_t release_token(void *token)
+{
+    mto_token_release(token);
+    return APR_SUCCESS;
+}
+
+/* Whose rules the token falls under, and whether its signature and claims hold to them. */
+static mto_refusal_t prove(request_rec *r, const mto_demand_t *demand, mto_exchange_t *exchange,
+                           mto_presented_t *presented, mto_verdict_t *verdict)
+{
+    const mto_server_config_t *server = mto_server_config_of(r->server);
+    const mto_policy_t        *policy;
+    mto_refusal_t              refusal;
+    mto_token_t               *token;
+
+    refusal = mto_policy_choose(&policy, server->policies, demand, mto_presented_claims(presented), verdict);
+    if (refusal != MTO_ADMITTED) {
+        return refusal;
+    }
+    exchange->issuer = mto_issuer_of(policy);
+    refusal = mto_token_prove(&token, presented, exchange->issuer->keys, policy, verdict);
+    if (refusal == MTO_ADMITTED) {
+        exchange->token = token;
+        apr_pool_cleanup_register(r->pool, token, release_token, apr_pool_cleanup_null);
+    }
+    return refusal;
+}
+
+/* Everything about a token that depends on this request, decided anew each time. */
+static mto_refusal_t admit(const request_rec *r, const mto_demand_t *demand, const mto_exchange_t *exchange,
+                           mto_verdict_t *verdict)
+{
+    mto_occasion_t occasion = {
+        .now = r->request_time,
+        .certificate = exchange->certificate,
+        .keys = exchange->issuer->keys,
+        .location = demand,
+    };
+
+    return mto_token_admit(exchange->token, &occasion, verdict);
+}
+
+static int authenticate(request_rec *r, const mto_directory_config_t *directory, mto_exchange_t *exchange)
+{
+    mto_verdict_t    verdict = MTO_VERDICT_INIT;
+    mto_presented_t *presented = NULL;
+    int              status;
+
+    if (mto_bearer_find(&exchange->bearer, r, directory, &verdict) == MTO_ADMITTED) {
+        if (directory->require_tls != 0 && !mto_peer_is_tls(r)) {
+            mto_verdict_refuse(&verdict, MTO_TLS_REQUIRED, "a token over clear text");
+        }
+        exchange->certificate = mto_peer_certificate(r);
+    }
+    if (verdict.refusal == MTO_ADMITTED
+        && mto_presented_read(&presented, exchange->bearer.text, exchange->bearer.length, &verdict) == MTO_ADMITTED) {
+        exchange->presented = presented;
+        if (prove(r, &directory->demand, exchange, presented, &verdict) == MTO_ADMITTED) {
+            (void)admit(r, &directory->demand, exchange, &verdict);
+        }
+    }
+    status = verdict.refusal == MTO_ADMITTED ? mto_answer_admit(r, exchange, &verdict)
+                                             : mto_answer_refuse(r, exchange, &verdict);
+    mto_presented_free(presented);
+    exchange->presented = NULL;
+    return status;
+}
+
+/* What configtest could not see, since only an .htaccess says it; NULL: nothing is wrong. */
+static const char *mistake_of(const request_rec *r, const mto_directory_config_t *directory)
+{
+    const apr_array_header_t *issuers = directory->accepted_in_htaccess ? directory->demand.accepted_issuers : NULL;
+    int                       i;
+
+    for (i = 0; issuers != NULL && i < issuers->nelts; i++) {
+        if (!mto_server_knows(r->server, APR_ARRAY_IDX(issuers, i, const char *))) {
+            return mto_unknown_issuer_text(directory, APR_ARRAY_IDX(issuers, i, const char *), r->pool);
+        }
+    }
+    return directory->mistake;
+}
+
+static int check_user_id(request_rec *r)
+{
+    const mto_directory_config_t *directory = mto_directory_config_of(r);
+    const char                   *type = ap_auth_type(r), *mistake;
+
+    if (type == NULL || strcasecmp(type, MTO_AUTH_TYPE) != 0) {
+        return DECLINED;
+    }
+    mistake = mistake_of(r, directory);
+    if (mistake != NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s", mistake);
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    r->user = NULL;
+    return authenticate(r, directory, mto_exchange_create(r));
+}
+
+/* --- Start -------------------------------------------------------------------------------------------------------- */
+
+/* Runs at every start and under -t: all that is wrong with the configuration is said here or by its directive. */
+static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
+{
+    (void)plog;
+    (void)ptemp;
+    if (mto_servers_finish(pconf, main_server) != OK) {
+        return !OK;
+    }
+    mto_checks_collect(pconf, main_server);
+    return OK;
+}
+
+static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
+{
+    (void)pconf;
+    (void)plog;
+    (void)ptemp;
+    /* httpd reads its configuration twice at start; the first time nothing is served with it. */
+    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
+        mto_checks_log(main_server);
+    }
+    return OK;
+}
+
+static void register_hooks(apr_pool_t *pool)
+{
+    static const char *const authz_core[] = {"mod_authz_core.c", NULL};
+
+    (void)pool;
+    ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(mto_dump, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authz(mto_authorize, NULL, authz_core, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_fixups(mto_checks_unprotected, NULL, NULL, APR_HOOK_FIRST);
+}
+
+AP_DECLARE_MODULE(auth_mtls_oauth) = {
+    STANDARD20_MODULE_STUFF,
+    mto_directory_config_create,
+    mto_directory_config_merge,
+    mto_server_config_create,
+    NULL, /* servers are finished in check_config, when all are known */
+    mto_directives,
+    register_hooks,
+    AP_MODULE_FLAG_NONE,
+};

@@ -1,0 +1,226 @@
+#include "core/claims.h"
+
+#include "core/base64url.h"
+#include "core/json.h"
+
+#include <math.h>
+#include <string.h>
+
+/* NumericDate (RFC 7519 section 2) to microseconds. Returns 0 when the claim is there and is no such number. */
+static int read_time(const json_t *root, const char *name, apr_time_t *time)
+{
+    const json_t *claim = json_object_get(root, name);
+    double        seconds;
+
+    *time = MTO_TIME_ABSENT;
+    if (claim == NULL) {
+        return 1;
+    }
+    if (json_is_integer(claim)) {
+        json_int_t whole = json_integer_value(claim);
+        *time = whole > APR_INT64_MAX / APR_USEC_PER_SEC ? APR_INT64_MAX : whole * APR_USEC_PER_SEC;
+        return whole >= 0;
+    }
+    seconds = json_real_value(claim);
+    if (!json_is_real(claim) || !isfinite(seconds) || seconds < 0) {
+        return 0;
+    }
+    *time = seconds >= (double)(APR_INT64_MAX / APR_USEC_PER_SEC) ? APR_INT64_MAX
+                                                                  : (apr_time_t)(seconds * APR_USEC_PER_SEC);
+    return 1;
+}
+
+static int is_audience(const json_t *claim)
+{
+    const json_t *element;
+    size_t        i;
+
+    if (!json_is_array(claim)) {
+        return json_is_string(claim);
+    }
+    json_array_foreach(claim, i, element)
+    {
+        if (!json_is_string(element)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* What is wrong with the text of an x5t#S256 (RFC 8705 section 3.1); NULL: nothing, and x5t is filled. */
+static const char *read_thumbprint(const json_t *member, unsigned char x5t[MTO_X5T_SIZE])
+{
+    unsigned char bytes[MTO_BASE64URL_DECODED_SIZE(MTO_X5T_TEXT_LENGTH)];
+    const char   *text = json_string_value(member);
+    size_t        length = json_string_length(member);
+
+    if (text == NULL) {
+        return "x5t#S256 is not a string";
+    }
+    if (length == 64 && strspn(text, "0123456789abcdefABCDEF") == 64) {
+        return "x5t#S256 is hex; it must be base64url of the 32 bytes";
+    }
+    if (length > 0 && text[length - 1] == '=') {
+        return "x5t#S256 is padded";
+    }
+    if (length != MTO_X5T_TEXT_LENGTH) {
+        return "x5t#S256 is not 43 characters long";
+    }
+    if (mto_base64url_decode(bytes, text, length) != MTO_X5T_SIZE) {
+        return "x5t#S256 is not canonical base64url";
+    }
+    memcpy(x5t, bytes, MTO_X5T_SIZE);
+    return NULL;
+}
+
+static void read_confirmation(mto_confirmation_t *confirmation, const json_t *claim)
+{
+    /* Confirmation methods that a bearer token over TLS cannot prove (RFC 7800 section 3, RFC 9449 section 6.1). */
+    static const char *const unsupported[] = {"jkt", "jwk", "jwe", "kid", "jku"};
+    const json_t            *thumbprint = json_object_get(claim, "x5t#S256");
+    size_t                   i;
+
+    memset(confirmation, 0, sizeof *confirmation);
+    if (claim == NULL) {
+        confirmation->shape = MTO_CONFIRMATION_ABSENT;
+        return;
+    }
+    for (i = 0; i < sizeof unsupported / sizeof unsupported[0]; i++) {
+        if (json_object_get(claim, unsupported[i]) != NULL) {
+            confirmation->shape = MTO_CONFIRMATION_UNSUPPORTED;
+            confirmation->detail = unsupported[i];
+            return;
+        }
+    }
+    if (!json_is_object(claim)) {
+        confirmation->shape = MTO_CONFIRMATION_MALFORMED;
+        confirmation->detail = "cnf is not an object";
+        return;
+    }
+    if (thumbprint == NULL) {
+        confirmation->shape = MTO_CONFIRMATION_UNKNOWN;
+        return;
+    }
+    confirmation->detail = read_thumbprint(thumbprint, confirmation->x5t);
+    confirmation->shape = confirmation->detail == NULL ? MTO_CONFIRMATION_THUMBPRINT : MTO_CONFIRMATION_MALFORMED;
+}
+
+mto_refusal_t mto_claims_read(mto_claims_t *claims, const char *json, size_t length, mto_verdict_t *verdict)
+{
+    const char   *reason;
+    const json_t *issuer;
+
+    memset(claims, 0, sizeof *claims);
+    claims->root = mto_json_read_object(json, length, &reason);
+    if (claims->root == NULL) {
+        return mto_verdict_refuse(verdict, MTO_CLAIMS_MALFORMED, "the payload is %s", reason);
+    }
+    issuer = json_object_get(claims->root, "iss");
+    if (issuer != NULL && !json_is_string(issuer)) {
+        return mto_verdict_refuse(verdict, MTO_CLAIMS_MALFORMED, "iss is not a string");
+    }
+    claims->issuer = json_string_value(issuer);
+    claims->audience = json_object_get(claims->root, "aud");
+    if (claims->audience != NULL && !is_audience(claims->audience)) {
+        return mto_verdict_refuse(verdict, MTO_CLAIMS_MALFORMED, "aud is neither a string nor an array of strings");
+    }
+    if (!read_time(claims->root, "exp", &claims->expires) || !read_time(claims->root, "nbf", &claims->not_before)
+        || !read_time(claims->root, "iat", &claims->issued_at)) {
+        return mto_verdict_refuse(verdict, MTO_CLAIMS_MALFORMED, "exp, nbf or iat is not a number of 0 or more");
+    }
+    read_confirmation(&claims->confirmation, json_object_get(claims->root, "cnf"));
+    return MTO_ADMITTED;
+}
+
+void mto_claims_clear(mto_claims_t *claims)
+{
+    json_decref(claims->root);
+    memset(claims, 0, sizeof *claims);
+}
+
+static int is_one_of(const json_t *string, const apr_array_header_t *texts)
+{
+    int i;
+
+    for (i = 0; i < texts->nelts; i++) {
+        if (strcmp(json_string_value(string), APR_ARRAY_IDX(texts, i, const char *)) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int mto_claims_audience_is_one_of(const mto_claims_t *claims, const apr_array_header_t *audiences)
+{
+    const json_t *element;
+    size_t        i;
+
+    if (json_is_string(claims->audience)) {
+        return is_one_of(claims->audience, audiences);
+    }
+    json_array_foreach(claims->audience, i, element)
+    {
+        if (is_one_of(element, audiences)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const json_t *mto_claims_find(const mto_claims_t *claims, const mto_claim_path_t *path)
+{
+    const json_t *claim = claims->root;
+    int           i;
+
+    for (i = 0; i < path->count; i++) {
+        claim = json_object_get(claim, path->names[i]);
+    }
+    return json_is_null(claim) ? NULL : claim;
+}
+
+const json_t *mto_claims_find_first(const mto_claims_t *claims, const apr_array_header_t *paths)
+{
+    const json_t *claim = NULL;
+    int           i;
+
+    for (i = 0; claim == NULL && i < paths->nelts; i++) {
+        claim = mto_claims_find(claims, APR_ARRAY_IDX(paths, i, const mto_claim_path_t *));
+    }
+    return claim;
+}
+
+const mto_claim_path_t *mto_claim_path_parse(const char *text, apr_pool_t *pool, const char **reason)
+{
+    size_t            length = strlen(text), dots = 0, i;
+    mto_claim_path_t *path;
+    char             *name;
+
+    for (i = 0; i < length; i++) {
+        dots += text[i] == '.';
+    }
+    path = apr_palloc(pool, sizeof *path + (dots + 1) * sizeof path->names[0]);
+    path->text = text;
+    path->count = 0;
+    name = apr_palloc(pool, length + 1);
+    for (;;) {
+        char *to = name;
+
+        for (; *text != '\0' && *text != '.'; text++) {
+            if (*text == '\\' && *++text != '.' && *text != '\\') {
+                *reason = "a backslash stands only before a dot or a backslash";
+                return NULL;
+            }
+            *to++ = *text;
+        }
+        if (to == name) {
+            *reason = "a name in the path is empty";
+            return NULL;
+        }
+        *to++ = '\0';
+        path->names[path->count++] = name;
+        name = to;
+        if (*text++ == '\0') {
+            return path;
+        }
+    }
+}

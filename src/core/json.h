@@ -1,0 +1,19 @@
+/* The one way to read JSON that somebody else wrote: strict, bounded, an object at the top. */
+#ifndef MTO_JSON_H
+#define MTO_JSON_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+/* Deepest nesting of objects and arrays; tokens and key sets need three or four. */
+#define MTO_JSON_DEPTH 32
+
+/* Parses text[0..length) as one JSON object. Refused: anything but an object, bytes after it, a member that occurs
+ * twice (also when spelled with escapes), more than MTO_JSON_DEPTH levels, invalid UTF-8, NUL in a string, numbers that
+ * a 64-bit integer or a double cannot hold. Returns a new reference, or NULL with *reason a static text. */
+json_t *mto_json_read_object(const char *text, size_t length, const char **reason);
+
+/* The text of an object's string member, borrowed from object; NULL when it is absent or no string. */
+const char *mto_json_string(const json_t *object, const char *member);
+
+#endif

@@ -1,0 +1,391 @@
+#include "core/jwk.h"
+
+#include "core/base64url.h"
+#include "core/json.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/param_build.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Longest RSA number in bytes, and the largest JWK member that is decoded. */
+#define NUMBER_SIZE (MTO_RSA_BITS_MOST / 8)
+#define MEMBER_SIZE MTO_BASE64URL_DECODED_SIZE(MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE + 1))
+
+/* Room for the canonical JSON of RFC 7638: an RSA modulus and exponent of the largest size, and the member names. */
+#define CANONICAL_SIZE (2 * MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE) + 64)
+
+/* What kty and crv say, and what OpenSSL calls it. */
+typedef struct {
+    const char *kty;
+    const char *crv;        /* NULL: the type has none */
+    const char *group;      /* OpenSSL's name of the EC group or of the OKP key type; NULL for RSA */
+    size_t      coordinate; /* exact bytes of x (and of y) */
+} kind_row_t;
+
+static const kind_row_t kinds[] = {
+    [MTO_KEY_RSA] = {"RSA", NULL, NULL, 0},
+    [MTO_KEY_P256] = {"EC", "P-256", "prime256v1", 32},
+    [MTO_KEY_P384] = {"EC", "P-384", "secp384r1", 48},
+    [MTO_KEY_P521] = {"EC", "P-521", "secp521r1", 66},
+    [MTO_KEY_ED25519] = {"OKP", "Ed25519", "ED25519", 32},
+    [MTO_KEY_ED448] = {"OKP", "Ed448", "ED448", 57},
+};
+
+#define KIND_COUNT ((int)(sizeof kinds / sizeof kinds[0]))
+
+void mto_key_clear(mto_key_t *key)
+{
+    EVP_PKEY_free(key->pkey);
+    free(key->kid);
+}
+
+int mto_key_fits(const mto_key_t *key, const mto_algorithm_t *algorithm)
+{
+    if ((algorithm->kinds & MTO_KEY_KIND(key->kind)) == 0) {
+        return 0;
+    }
+    /* A JWK that still says "EdDSA" is for both names of the algorithm (RFC 9864 section 2.2 deprecates it). */
+    if (key->algorithm == NULL || key->algorithm == algorithm) {
+        return 1;
+    }
+    return key->algorithm->digest == NULL && algorithm->digest == NULL;
+}
+
+/* The named number of a key in base64url without leading zero octets (RFC 7518 section 6.3.1.1); 0 on failure. */
+static int encode_number(const EVP_PKEY *pkey, const char *name, char out[MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE)])
+{
+    unsigned char bytes[NUMBER_SIZE];
+    BIGNUM       *number = NULL;
+    int           ok = EVP_PKEY_get_bn_param(pkey, name, &number) && BN_num_bytes(number) <= NUMBER_SIZE;
+
+    if (ok) {
+        mto_base64url_encode(out, bytes, (size_t)BN_bn2bin(number, bytes));
+    }
+    BN_free(number);
+    return ok;
+}
+
+/* The named coordinate of an EC key in base64url at its full length (RFC 7518 section 6.2.1.2); 0 on failure. */
+static int encode_coordinate(const EVP_PKEY *pkey, const char *name, size_t size, char *out)
+{
+    unsigned char bytes[66];
+    BIGNUM       *number = NULL;
+    int ok = EVP_PKEY_get_bn_param(pkey, name, &number) && BN_bn2binpad(number, bytes, (int)size) == (int)size;
+
+    if (ok) {
+        mto_base64url_encode(out, bytes, size);
+    }
+    BN_free(number);
+    return ok;
+}
+
+/* Writes the required members in the order and spelling of RFC 7638 section 3.2; 0 on failure. */
+static int write_canonical(const EVP_PKEY *pkey, mto_key_kind_t kind, char canonical[CANONICAL_SIZE])
+{
+    const kind_row_t *row = &kinds[kind];
+    char              first[MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE)], second[MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE)];
+    unsigned char     raw[57];
+    size_t            raw_size = sizeof raw;
+
+    if (kind == MTO_KEY_RSA) {
+        if (!encode_number(pkey, OSSL_PKEY_PARAM_RSA_E, first) || !encode_number(pkey, OSSL_PKEY_PARAM_RSA_N, second)) {
+            return 0;
+        }
+        (void)snprintf(canonical, CANONICAL_SIZE, "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}", first, second);
+        return 1;
+    }
+    if (strcmp(row->kty, "EC") == 0) {
+        if (!encode_coordinate(pkey, OSSL_PKEY_PARAM_EC_PUB_X, row->coordinate, first)
+            || !encode_coordinate(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, row->coordinate, second)) {
+            return 0;
+        }
+        (void)snprintf(canonical, CANONICAL_SIZE, "{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", row->crv,
+                       first, second);
+        return 1;
+    }
+    if (EVP_PKEY_get_raw_public_key(pkey, raw, &raw_size) != 1) {
+        return 0;
+    }
+    mto_base64url_encode(first, raw, raw_size);
+    (void)snprintf(canonical, CANONICAL_SIZE, "{\"crv\":\"%s\",\"kty\":\"OKP\",\"x\":\"%s\"}", row->crv, first);
+    return 1;
+}
+
+/* The kind of a key from OpenSSL's view of it; -1: none that verifies here. */
+static int kind_of(const EVP_PKEY *pkey)
+{
+    char group[32];
+    int  kind;
+
+    if (EVP_PKEY_is_a(pkey, "RSA")) {
+        return MTO_KEY_RSA;
+    }
+    if (!EVP_PKEY_is_a(pkey, "EC")) {
+        return EVP_PKEY_is_a(pkey, "ED25519") ? MTO_KEY_ED25519 : EVP_PKEY_is_a(pkey, "ED448") ? MTO_KEY_ED448 : -1;
+    }
+    if (EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) != 1) {
+        return -1;
+    }
+    for (kind = MTO_KEY_P256; kind <= MTO_KEY_P521; kind++) {
+        if (strcmp(group, kinds[kind].group) == 0) {
+            return kind;
+        }
+    }
+    return -1;
+}
+
+/* EVP takes an exponent of 1 and short moduli; we do not (RFC 7518 section 3.3, RFC 8725 section 3.5). */
+static const char *check_rsa(const EVP_PKEY *pkey)
+{
+    BIGNUM     *exponent = NULL;
+    int         bits = EVP_PKEY_get_bits(pkey);
+    const char *reason = NULL;
+
+    if (bits < MTO_RSA_BITS_LEAST || bits > MTO_RSA_BITS_MOST) {
+        return "RSA modulus not of 2048 to 16384 bits";
+    }
+    if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1 || !BN_is_odd(exponent)
+        || BN_is_one(exponent) || BN_num_bits(exponent) > 64) {
+        reason = "RSA exponent not an odd number from 3 to 64 bits";
+    }
+    BN_free(exponent);
+    return reason;
+}
+
+static const char *check_public(EVP_PKEY *pkey)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey, NULL);
+    int           ok = context != NULL && EVP_PKEY_public_check(context) == 1;
+
+    EVP_PKEY_CTX_free(context);
+    return ok ? NULL : "no valid public key";
+}
+
+/* Fills *key from pkey, which it takes over, and checks what every key must hold to. Returns NULL or the reason. */
+static const char *key_finish(mto_key_t *key, EVP_PKEY *pkey, const char *kid, const mto_algorithm_t *algorithm)
+{
+    char        canonical[CANONICAL_SIZE];
+    const char *reason = NULL;
+    int         kind = kind_of(pkey);
+
+    key->pkey = pkey;
+    key->algorithm = algorithm;
+    if (kind < 0) {
+        return "a key type that no JWS algorithm here uses";
+    }
+    key->kind = (mto_key_kind_t)kind;
+    if (algorithm != NULL && (algorithm->kinds & MTO_KEY_KIND(key->kind)) == 0) {
+        return "alg contradicts the key's type";
+    }
+    if (kind == MTO_KEY_RSA && (reason = check_rsa(pkey)) != NULL) {
+        return reason;
+    }
+    if ((reason = check_public(pkey)) != NULL) {
+        return reason;
+    }
+    if (!write_canonical(pkey, key->kind, canonical)
+        || EVP_Digest(canonical, strlen(canonical), key->thumbprint, NULL, EVP_sha256(), NULL) != 1) {
+        return "the key cannot be written in canonical form";
+    }
+    if (kid != NULL && (key->kid = strdup(kid)) == NULL) {
+        return "out of memory";
+    }
+    return NULL;
+}
+
+/* Decodes a base64url member into out; -1 when it is absent, no string, too long or not canonical. */
+static long decode_member(const json_t *jwk, const char *name, unsigned char out[MEMBER_SIZE])
+{
+    const json_t *member = json_object_get(jwk, name);
+    size_t        length = json_string_length(member);
+
+    if (!json_is_string(member) || length == 0 || length > MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE + 1)) {
+        return -1;
+    }
+    return mto_base64url_decode(out, json_string_value(member), length);
+}
+
+static EVP_PKEY *pkey_from_builder(const char *type, OSSL_PARAM_BLD *builder)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+    OSSL_PARAM   *parameters = OSSL_PARAM_BLD_to_param(builder);
+    EVP_PKEY     *pkey = NULL;
+
+    if (context != NULL && parameters != NULL && EVP_PKEY_fromdata_init(context) == 1) {
+        (void)EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, parameters);
+    }
+    OSSL_PARAM_free(parameters);
+    EVP_PKEY_CTX_free(context);
+    return pkey;
+}
+
+static EVP_PKEY *read_rsa(const json_t *jwk)
+{
+    unsigned char   bytes[MEMBER_SIZE];
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    BIGNUM         *modulus = NULL, *exponent = NULL;
+    EVP_PKEY       *pkey = NULL;
+    long            size;
+
+    if ((size = decode_member(jwk, "n", bytes)) > 0) {
+        modulus = BN_bin2bn(bytes, (int)size, NULL);
+    }
+    if ((size = decode_member(jwk, "e", bytes)) > 0) {
+        exponent = BN_bin2bn(bytes, (int)size, NULL);
+    }
+    if (builder != NULL && modulus != NULL && exponent != NULL
+        && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) == 1
+        && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent) == 1) {
+        pkey = pkey_from_builder("RSA", builder);
+    }
+    BN_free(modulus);
+    BN_free(exponent);
+    OSSL_PARAM_BLD_free(builder);
+    return pkey;
+}
+
+static EVP_PKEY *read_ec(const json_t *jwk, const kind_row_t *row)
+{
+    unsigned char   x[MEMBER_SIZE], y[MEMBER_SIZE], point[1 + 2 * 66];
+    OSSL_PARAM_BLD *builder;
+    EVP_PKEY       *pkey = NULL;
+
+    if (decode_member(jwk, "x", x) != (long)row->coordinate || decode_member(jwk, "y", y) != (long)row->coordinate) {
+        return NULL;
+    }
+    point[0] = POINT_CONVERSION_UNCOMPRESSED;
+    memcpy(point + 1, x, row->coordinate);
+    memcpy(point + 1 + row->coordinate, y, row->coordinate);
+    builder = OSSL_PARAM_BLD_new();
+    if (builder != NULL && OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, row->group, 0) == 1
+        && OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * row->coordinate) == 1) {
+        pkey = pkey_from_builder("EC", builder);
+    }
+    OSSL_PARAM_BLD_free(builder);
+    return pkey;
+}
+
+static EVP_PKEY *read_okp(const json_t *jwk, const kind_row_t *row)
+{
+    unsigned char x[MEMBER_SIZE];
+
+    if (decode_member(jwk, "x", x) != (long)row->coordinate) {
+        return NULL;
+    }
+    return EVP_PKEY_new_raw_public_key_ex(NULL, row->group, NULL, x, row->coordinate);
+}
+
+/* Why a JWK is not for verifying signatures (RFC 7517 sections 4.2 and 4.3); NULL when it is, or does not say. */
+static const char *not_for_signatures(const json_t *jwk)
+{
+    const json_t *use = json_object_get(jwk, "use"), *operations = json_object_get(jwk, "key_ops"), *operation;
+    size_t        i;
+
+    if (use != NULL && (!json_is_string(use) || strcmp(json_string_value(use), "sig") != 0)) {
+        return "use is not sig";
+    }
+    if (operations == NULL) {
+        return NULL;
+    }
+    json_array_foreach(operations, i, operation)
+    {
+        if (json_is_string(operation) && strcmp(json_string_value(operation), "verify") == 0) {
+            return NULL;
+        }
+    }
+    return "key_ops has no verify";
+}
+
+/* The row of kinds for a JWK's kty and crv; -1: unknown here. */
+static int kind_of_jwk(const json_t *jwk)
+{
+    const char *kty = mto_json_string(jwk, "kty"), *crv = mto_json_string(jwk, "crv");
+    int         kind;
+
+    for (kind = 0; kty != NULL && kind < KIND_COUNT; kind++) {
+        if (strcmp(kty, kinds[kind].kty) == 0
+            && (kinds[kind].crv == NULL || (crv != NULL && strcmp(crv, kinds[kind].crv) == 0))) {
+            return kind;
+        }
+    }
+    return -1;
+}
+
+static EVP_PKEY *pkey_from_jwk(const json_t *jwk, int kind)
+{
+    const kind_row_t *row = &kinds[kind];
+
+    if (kind == MTO_KEY_RSA) {
+        return read_rsa(jwk);
+    }
+    return strcmp(row->kty, "EC") == 0 ? read_ec(jwk, row) : read_okp(jwk, row);
+}
+
+const char *mto_key_read_jwk(mto_key_t *key, const json_t *jwk, mto_jwk_mode_t mode, int *harmless)
+{
+    const json_t          *kid = json_object_get(jwk, "kid"), *alg = json_object_get(jwk, "alg");
+    const mto_algorithm_t *algorithm = NULL;
+    const char            *reason;
+    EVP_PKEY              *pkey;
+    int                    kind;
+
+    memset(key, 0, sizeof *key);
+    *harmless = 0;
+    if (!json_is_object(jwk)) {
+        return "not a JSON object";
+    }
+    if (json_object_get(jwk, "k") != NULL) {
+        return "a symmetric key";
+    }
+    if (mode == MTO_JWK_PUBLIC && json_object_get(jwk, "d") != NULL) {
+        return "published with its private part: anybody can sign with it";
+    }
+    *harmless = 1;
+    if ((kind = kind_of_jwk(jwk)) < 0) {
+        return "a kty or crv that is not used here";
+    }
+    if ((reason = not_for_signatures(jwk)) != NULL) {
+        return reason;
+    }
+    if (json_is_string(alg) && (algorithm = mto_algorithm_find(json_string_value(alg))) == NULL) {
+        return "an alg that is not used here";
+    }
+    *harmless = 0;
+    if ((kid != NULL && !json_is_string(kid)) || (alg != NULL && !json_is_string(alg))) {
+        return "kid or alg is not a string";
+    }
+    if ((pkey = pkey_from_jwk(jwk, kind)) == NULL) {
+        return "its members do not make a key";
+    }
+    return key_finish(key, pkey, json_string_value(kid), algorithm);
+}
+
+/* The public key of the first PEM block that is a public key or a certificate. */
+static EVP_PKEY *pkey_from_pem(const char *pem, size_t length)
+{
+    BIO      *bio = BIO_new_mem_buf(pem, (int)length);
+    EVP_PKEY *pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+    X509     *certificate = NULL;
+
+    if (pkey == NULL && BIO_reset(bio) == 1 && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        pkey = X509_get_pubkey(certificate);
+    }
+    X509_free(certificate);
+    BIO_free(bio);
+    return pkey;
+}
+
+const char *mto_key_read_pem(mto_key_t *key, const char *pem, size_t length, const char *kid,
+                             const mto_algorithm_t *algorithm)
+{
+    EVP_PKEY *pkey = pkey_from_pem(pem, length);
+
+    memset(key, 0, sizeof *key);
+    return pkey == NULL ? "neither a PEM public key nor a PEM certificate" : key_finish(key, pkey, kid, algorithm);
+}

@@ -1,0 +1,394 @@
+#include "core/token.h"
+
+#include "core/binding.h"
+#include "core/jws.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct mto_presented_t {
+    mto_jws_t    jws;
+    mto_claims_t claims;
+};
+
+struct mto_token_t {
+    atomic_uint            references;
+    const mto_policy_t    *policy;
+    mto_claims_t           claims;
+    char                  *user;
+    const char            *client_id; /* points into claims */
+    char                  *kid;
+    const mto_algorithm_t *algorithm; /* the proof: what verified, and the set that it came from */
+    uint64_t               keyset_serial;
+    unsigned char          key_thumbprint[MTO_THUMBPRINT_SIZE];
+};
+
+/* --- As presented ------------------------------------------------------------------------------------------------- */
+
+mto_refusal_t mto_presented_read(mto_presented_t **out, const char *text, size_t length, mto_verdict_t *why)
+{
+    mto_presented_t *presented;
+    mto_refusal_t    refusal;
+
+    *out = NULL;
+    if (length > MTO_TOKEN_SIZE) {
+        return mto_verdict_refuse(why, MTO_TOKEN_TOO_LARGE, "%zu bytes", length);
+    }
+    presented = calloc(1, sizeof *presented);
+    if (presented == NULL) {
+        return mto_verdict_refuse(why, MTO_TOKEN_MALFORMED, "out of memory");
+    }
+    refusal = mto_jws_read(&presented->jws, text, length, why);
+    if (refusal == MTO_ADMITTED) {
+        refusal =
+            mto_claims_read(&presented->claims, (const char *)presented->jws.payload, presented->jws.payload_size, why);
+    }
+    if (refusal != MTO_ADMITTED) {
+        mto_presented_free(presented);
+        return refusal;
+    }
+    *out = presented;
+    return MTO_ADMITTED;
+}
+
+const mto_claims_t *mto_presented_claims(const mto_presented_t *presented)
+{
+    return &presented->claims;
+}
+
+const char *mto_presented_kid(const mto_presented_t *presented)
+{
+    return presented->jws.kid;
+}
+
+void mto_presented_free(mto_presented_t *presented)
+{
+    if (presented != NULL) {
+        mto_jws_clear(&presented->jws);
+        mto_claims_clear(&presented->claims);
+        free(presented);
+    }
+}
+
+/* --- Prove -------------------------------------------------------------------------------------------------------- */
+
+static int is_one_of(const char *word, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        if (strcasecmp(word, *words) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether the header's typ is one of types, with or without the application/ in front (RFC 7515 section 4.1.9). */
+static int is_type(const char *type, const char *const *types)
+{
+    static const char prefix[] = "application/";
+
+    if (strncasecmp(type, prefix, sizeof prefix - 1) == 0) {
+        type += sizeof prefix - 1;
+    }
+    return is_one_of(type, types);
+}
+
+/* Signed JWTs of other kinds that issuers make with the same key (RFC 8725 section 3.12). */
+static mto_refusal_t check_profile_jwt(const mto_presented_t *presented, mto_verdict_t *why)
+{
+    static const char *const types[] = {"JWT", "at+jwt", NULL};
+    static const char *const foreign_claims[] = {"events", "at_hash", "c_hash", "s_hash"};
+    static const char *const foreign_types[] = {"ID", "Refresh", "Offline", "Logout", NULL};
+    const char              *claimed_type = json_string_value(json_object_get(presented->claims.root, "typ"));
+    size_t                   i;
+
+    if (presented->jws.type != NULL && !is_type(presented->jws.type, types)) {
+        return mto_verdict_refuse(why, MTO_TYPE_NOT_ALLOWED, "typ %.40s", presented->jws.type);
+    }
+    for (i = 0; i < sizeof foreign_claims / sizeof foreign_claims[0]; i++) {
+        if (json_object_get(presented->claims.root, foreign_claims[i]) != NULL) {
+            return mto_verdict_refuse(why, MTO_TYPE_NOT_ALLOWED, "claim %s: an ID or logout token", foreign_claims[i]);
+        }
+    }
+    if (claimed_type != NULL && is_one_of(claimed_type, foreign_types)) {
+        return mto_verdict_refuse(why, MTO_TYPE_NOT_ALLOWED, "claim typ is %s", claimed_type);
+    }
+    return MTO_ADMITTED;
+}
+
+static mto_refusal_t check_profile_rfc9068(const mto_presented_t *presented, mto_verdict_t *why)
+{
+    static const char *const types[] = {"at+jwt", NULL};
+    static const char *const texts[] = {"sub", "client_id", "jti"};
+    static const char *const claims[] = {"iss", "exp", "aud", "iat"};
+    size_t                   i;
+
+    if (presented->jws.type == NULL || !is_type(presented->jws.type, types)) {
+        return mto_verdict_refuse(why, MTO_TYPE_NOT_ALLOWED, "typ %.40s is not at+jwt",
+                                  presented->jws.type != NULL ? presented->jws.type : "(none)");
+    }
+    for (i = 0; i < sizeof claims / sizeof claims[0]; i++) {
+        if (json_object_get(presented->claims.root, claims[i]) == NULL) {
+            return mto_verdict_refuse(why, MTO_CLAIM_MISSING, "%s, which RFC 9068 section 2.2 demands", claims[i]);
+        }
+    }
+    for (i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const json_t *claim = json_object_get(presented->claims.root, texts[i]);
+        if (claim == NULL) {
+            return mto_verdict_refuse(why, MTO_CLAIM_MISSING, "%s, which RFC 9068 section 2.2 demands", texts[i]);
+        }
+        if (!json_is_string(claim)) {
+            return mto_verdict_refuse(why, MTO_CLAIMS_MALFORMED, "%s is not a string", texts[i]);
+        }
+    }
+    return MTO_ADMITTED;
+}
+
+static mto_refusal_t check_required(const mto_claims_t *claims, const mto_policy_t *policy, mto_verdict_t *why)
+{
+    int i;
+
+    if (claims->expires == MTO_TIME_ABSENT) {
+        return mto_verdict_refuse(why, MTO_CLAIM_MISSING, "exp");
+    }
+    for (i = 0; i < policy->settings.required_claims->nelts; i++) {
+        const mto_claim_path_t *path = APR_ARRAY_IDX(policy->settings.required_claims, i, const mto_claim_path_t *);
+        if (mto_claims_find(claims, path) == NULL) {
+            return mto_verdict_refuse(why, MTO_CLAIM_MISSING, "%s, which MTLSOAuthRequiredClaims names", path->text);
+        }
+    }
+    return MTO_ADMITTED;
+}
+
+/* jansson has seen to the UTF-8; what is left are C0 controls, DEL and the C1 controls (C2 80 to C2 9F). */
+static int has_controls(const char *text)
+{
+    const unsigned char *at;
+
+    for (at = (const unsigned char *)text; *at != '\0'; at++) {
+        if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const char *mto_claim_text(const json_t *claim)
+{
+    const char *text = json_string_value(claim);
+
+    return text != NULL && !has_controls(text) ? text : NULL;
+}
+
+static mto_refusal_t read_user(mto_token_t *token, mto_verdict_t *why)
+{
+    const mto_settings_t *settings = &token->policy->settings;
+    const json_t         *claim = mto_claims_find_first(&token->claims, settings->remote_user_claims);
+    const char           *name = json_string_value(claim);
+    char                  number[24];
+    size_t                size;
+
+    if (claim == NULL) {
+        return mto_verdict_refuse(why, MTO_USER_CLAIM_MISSING, "none of MTLSOAuthRemoteUserClaim is there");
+    }
+    if (json_is_integer(claim) && json_integer_value(claim) >= 0) {
+        (void)snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(claim));
+        name = number;
+    }
+    if (name == NULL || *name == '\0' || strlen(name) > MTO_USER_SIZE || has_controls(name)) {
+        return mto_verdict_refuse(why, MTO_USER_CLAIM_MALFORMED,
+                                  "not 1 to 255 bytes of text without control characters");
+    }
+    size = strlen(name) + strlen(settings->remote_user_suffix) + 1;
+    token->user = malloc(size);
+    if (token->user == NULL) {
+        return mto_verdict_refuse(why, MTO_USER_CLAIM_MALFORMED, "out of memory");
+    }
+    (void)snprintf(token->user, size, "%s%s", name, settings->remote_user_suffix);
+    return MTO_ADMITTED;
+}
+
+static mto_refusal_t check_presented(const mto_presented_t *presented, const mto_policy_t *policy, mto_verdict_t *why)
+{
+    const mto_claims_t *claims = &presented->claims;
+    mto_refusal_t       refusal;
+
+    if (claims->issuer == NULL || strcmp(claims->issuer, policy->issuer) != 0) {
+        return mto_verdict_refuse(why, MTO_ISSUER_UNKNOWN, "iss is not the issuer of these keys");
+    }
+    refusal = policy->settings.profile == MTO_PROFILE_RFC9068 ? check_profile_rfc9068(presented, why)
+                                                              : check_profile_jwt(presented, why);
+    return refusal != MTO_ADMITTED ? refusal : check_required(claims, policy, why);
+}
+
+mto_refusal_t mto_token_prove(mto_token_t **out, mto_presented_t *presented, const mto_keyset_t *keys,
+                              const mto_policy_t *policy, mto_verdict_t *why)
+{
+    const mto_key_t *signer;
+    mto_refusal_t    refusal;
+    mto_token_t     *token;
+
+    *out = NULL;
+    if (keys == NULL || mto_keyset_count(keys) == 0) {
+        return mto_verdict_refuse(why, MTO_KEYS_UNAVAILABLE, "no keys of this issuer are in force");
+    }
+    if ((refusal = mto_jws_verify(&presented->jws, keys, policy->settings.algorithms, &signer, why)) != MTO_ADMITTED
+        || (refusal = check_presented(presented, policy, why)) != MTO_ADMITTED) {
+        return refusal;
+    }
+    token = calloc(1, sizeof *token);
+    if (token == NULL) {
+        return mto_verdict_refuse(why, MTO_TOKEN_MALFORMED, "out of memory");
+    }
+    atomic_init(&token->references, 1);
+    token->policy = policy;
+    token->claims = presented->claims;
+    memset(&presented->claims, 0, sizeof presented->claims); /* transferred */
+    token->algorithm = presented->jws.algorithm;
+    token->keyset_serial = mto_keyset_serial(keys);
+    memcpy(token->key_thumbprint, signer->thumbprint, sizeof token->key_thumbprint);
+    token->client_id = mto_claim_text(mto_claims_find_first(&token->claims, policy->settings.client_id_claims));
+    refusal = read_user(token, why);
+    if (refusal == MTO_ADMITTED && presented->jws.kid != NULL && (token->kid = strdup(presented->jws.kid)) == NULL) {
+        refusal = mto_verdict_refuse(why, MTO_TOKEN_MALFORMED, "out of memory");
+    }
+    if (refusal != MTO_ADMITTED) {
+        mto_token_release(token);
+        return refusal;
+    }
+    *out = token;
+    return MTO_ADMITTED;
+}
+
+/* --- Admit -------------------------------------------------------------------------------------------------------- */
+
+/* now: the time of the request. The skew is taken from the clock, never added to a claim that may be at its end. */
+static mto_refusal_t check_time(const mto_claims_t *claims, const mto_settings_t *settings, apr_time_t now,
+                                mto_verdict_t *verdict)
+{
+    apr_interval_time_t most = settings->max_token_lifetime;
+
+    if (now - settings->clock_skew >= claims->expires) {
+        return mto_verdict_refuse(verdict, MTO_TOKEN_EXPIRED, "exp was %" APR_TIME_T_FMT " s ago",
+                                  apr_time_sec(now - claims->expires));
+    }
+    if (claims->not_before > now + settings->clock_skew) {
+        return mto_verdict_refuse(verdict, MTO_TOKEN_NOT_YET_VALID, "nbf is %" APR_TIME_T_FMT " s ahead",
+                                  apr_time_sec(claims->not_before - now));
+    }
+    if (claims->issued_at > now + settings->clock_skew) {
+        return mto_verdict_refuse(verdict, MTO_TOKEN_NOT_YET_VALID, "iat is %" APR_TIME_T_FMT " s ahead",
+                                  apr_time_sec(claims->issued_at - now));
+    }
+    if (most > 0) {
+        apr_time_t start = claims->issued_at != MTO_TIME_ABSENT ? claims->issued_at : now;
+        if (claims->expires > start && claims->expires - start > most) {
+            return mto_verdict_refuse(verdict, MTO_LIFETIME_EXCEEDED, "%" APR_TIME_T_FMT " s, at most %" APR_TIME_T_FMT,
+                                      apr_time_sec(claims->expires - start), apr_time_sec(most));
+        }
+    }
+    return MTO_ADMITTED;
+}
+
+/* A key that was removed or replaced takes its tokens with it; one that was added disturbs none. */
+static mto_refusal_t check_key(const mto_token_t *token, const mto_keyset_t *keys, mto_verdict_t *verdict)
+{
+    if (keys == NULL) {
+        return mto_verdict_refuse(verdict, MTO_KEYS_UNAVAILABLE, "no keys of this issuer are in force");
+    }
+    if (mto_keyset_serial(keys) != token->keyset_serial
+        && !mto_keyset_holds(keys, token->key_thumbprint, token->algorithm)) {
+        return mto_verdict_refuse(verdict, MTO_KEY_UNKNOWN, "the key that signed it is no longer in force");
+    }
+    return MTO_ADMITTED;
+}
+
+static mto_refusal_t check_binding(const mto_token_t *token, const mto_occasion_t *at, mto_verdict_t *verdict)
+{
+    const mto_settings_t *settings = &token->policy->settings;
+    mto_mutual_tls_t      use = (mto_mutual_tls_t)settings->use_mutual_tls;
+    mto_mutual_tls_t      report = (mto_mutual_tls_t)settings->report_mutual_tls;
+    mto_verdict_t         reported = MTO_VERDICT_INIT;
+
+    if (at->location->requires_mutual_tls) {
+        use = MTO_MUTUAL_TLS_REQUIRED;
+    }
+    if (mto_binding_decide(&token->claims.confirmation, at->certificate, use, verdict) != MTO_ADMITTED) {
+        return verdict->refusal;
+    }
+    if (report > use) {
+        verdict->reported = mto_binding_decide(&token->claims.confirmation, at->certificate, report, &reported);
+        memcpy(verdict->detail, reported.detail, sizeof verdict->detail);
+    }
+    return MTO_ADMITTED;
+}
+
+mto_refusal_t mto_token_admit(const mto_token_t *token, const mto_occasion_t *at, mto_verdict_t *verdict)
+{
+    const mto_demand_t *location = at->location;
+    mto_refusal_t       refusal;
+
+    if (location->accepted_issuers != NULL && !mto_policy_is_one_of(token->policy, location->accepted_issuers)) {
+        return mto_verdict_refuse(verdict, MTO_ISSUER_NOT_ACCEPTED, "not in MTLSOAuthAcceptIssuers of this Location");
+    }
+    if ((refusal = check_time(&token->claims, &token->policy->settings, at->now, verdict)) != MTO_ADMITTED
+        || (refusal = mto_policy_check_audience(&token->claims, token->policy->audiences,
+                                                "the issuer block wants one of", verdict))
+               != MTO_ADMITTED
+        || (refusal =
+                mto_policy_check_audience(&token->claims, location->audiences, "the Location wants one of", verdict))
+               != MTO_ADMITTED
+        || (refusal = check_key(token, at->keys, verdict)) != MTO_ADMITTED) {
+        return refusal;
+    }
+    return check_binding(token, at, verdict);
+}
+
+/* --- The proven token --------------------------------------------------------------------------------------------- */
+
+mto_token_t *mto_token_retain(mto_token_t *token)
+{
+    if (token != NULL) {
+        atomic_fetch_add_explicit(&token->references, 1, memory_order_relaxed);
+    }
+    return token;
+}
+
+void mto_token_release(mto_token_t *token)
+{
+    if (token == NULL || atomic_fetch_sub_explicit(&token->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    mto_claims_clear(&token->claims);
+    free(token->user);
+    free(token->kid);
+    free(token);
+}
+
+const mto_policy_t *mto_token_policy(const mto_token_t *token)
+{
+    return token->policy;
+}
+
+const mto_claims_t *mto_token_claims(const mto_token_t *token)
+{
+    return &token->claims;
+}
+
+const char *mto_token_user(const mto_token_t *token)
+{
+    return token->user;
+}
+
+const char *mto_token_client_id(const mto_token_t *token)
+{
+    return token->client_id;
+}
+
+const char *mto_token_kid(const mto_token_t *token)
+{
+    return token->kid;
+}

@@ -1,0 +1,72 @@
+/* The access token: read as presented, proven once against its issuer's policy and keys, admitted anew at every
+ * request. Two ways lead in (a signed JWT now, an introspection answer later) and one through. */
+#ifndef MTO_TOKEN_H
+#define MTO_TOKEN_H
+
+#include "core/certificate.h"
+#include "core/claims.h"
+#include "core/keyset.h"
+#include "core/policy.h"
+#include "core/refusal.h"
+
+#include <apr_time.h>
+#include <stddef.h>
+
+/* Longest token in bytes. httpd itself stops at 8190 unless LimitRequestFieldSize is raised. */
+#define MTO_TOKEN_SIZE (16 * 1024)
+
+/* Bytes of a user name, without suffix. */
+#define MTO_USER_SIZE 255
+
+/* A token as presented: taken apart, nothing proven. Good for finding out whose rules it falls under, no more. */
+typedef struct mto_presented_t mto_presented_t;
+
+/* A proven token: immutable and counted. */
+typedef struct mto_token_t mto_token_t;
+
+/* What this request brings; borrowed for the call. */
+typedef struct {
+    apr_time_t               now;
+    const mto_certificate_t *certificate; /* the client's on this connection; NULL: none */
+    const mto_keyset_t      *keys;        /* snapshot in force; NULL: none */
+    const mto_demand_t      *location;    /* what this Location asks on top */
+} mto_occasion_t;
+
+/* Takes a compact JWS apart: header and claims. text must outlive *out. Refuses with token_too_large, or as
+ * mto_jws_read and mto_claims_read do; *out is NULL then, else the caller's for mto_presented_free. */
+mto_refusal_t mto_presented_read(mto_presented_t **out, const char *text, size_t length, mto_verdict_t *why);
+
+/* The claims and the header's kid (NULL: none), unproven; borrowed. */
+const mto_claims_t *mto_presented_claims(const mto_presented_t *presented);
+const char         *mto_presented_kid(const mto_presented_t *presented);
+
+/* NULL is allowed. */
+void mto_presented_free(mto_presented_t *presented);
+
+/* Proves everything that does not depend on the request: signature by a key of keys (NULL or empty: keys_unavailable),
+ * issuer, profile, required claims and user name, by policy, which must outlive the token. Refuses as mto_jws_verify
+ * does, or with type_not_allowed, issuer_unknown, claim_missing, claims_malformed, user_claim_missing,
+ * user_claim_malformed. On success the claims move from *presented into *out, which has one reference. */
+mto_refusal_t mto_token_prove(mto_token_t **out, mto_presented_t *presented, const mto_keyset_t *keys,
+                              const mto_policy_t *policy, mto_verdict_t *why);
+
+/* Decides everything that depends on the request, each time: accepted issuer, time, lifetime, audiences of block and
+ * Location, the key still in force, the binding and, into verdict->reported, the reported policy's view of it. */
+mto_refusal_t mto_token_admit(const mto_token_t *token, const mto_occasion_t *at, mto_verdict_t *verdict);
+
+/* Takes and drops a reference; the last one frees. NULL is allowed. Thread-safe. */
+mto_token_t *mto_token_retain(mto_token_t *token);
+void         mto_token_release(mto_token_t *token);
+
+/* What a proven token is and says; borrowed. user: the name with its suffix. client_id: NULL when no claim has it. kid:
+ * the header's, NULL when it has none. */
+const mto_policy_t *mto_token_policy(const mto_token_t *token);
+const mto_claims_t *mto_token_claims(const mto_token_t *token);
+const char         *mto_token_user(const mto_token_t *token);
+const char         *mto_token_client_id(const mto_token_t *token);
+const char         *mto_token_kid(const mto_token_t *token);
+
+/* The value of a claim that the environment and the log may show: a string without control characters; else NULL. */
+const char *mto_claim_text(const json_t *claim);
+
+#endif

@@ -1,0 +1,293 @@
+#include "httpd/answer.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <openssl/evp.h>
+#include <stdatomic.h>
+#include <string.h>
+
+APLOG_USE_MODULE(auth_mtls_oauth);
+
+/* Lines of one refusal and issuer in one process and window, in seconds: a flood must not fill the disk, and the first
+ * ten tell what there is to tell. At LogLevel debug nothing is left out. */
+#define LOG_LINES  10
+#define LOG_WINDOW 10
+
+/* Characters of a value in the log line, before escaping. */
+#define LOG_VALUE_SIZE 100
+
+/* Seconds after which a client may try again while keys are missing. */
+#define RETRY_AFTER "30"
+
+struct mto_log_limit_t {
+    _Atomic uint64_t state; /* number of the window << 32 | lines in it, also those left out */
+};
+
+mto_log_limit_t *mto_log_limits_create(apr_pool_t *pool)
+{
+    return apr_pcalloc(pool, MTO_REFUSAL_COUNT * sizeof(mto_log_limit_t));
+}
+
+/* Whether a line may be written now; *left_out: how many were not in the last window that had any. */
+static int may_log(mto_log_limit_t *limit, apr_time_t now, unsigned *left_out)
+{
+    uint64_t window = (uint64_t)apr_time_sec(now) / LOG_WINDOW & 0xffffffff, old = atomic_load(&limit->state), new;
+
+    do {
+        new = old >> 32 == window ? old + ((uint32_t)old < UINT32_MAX) : window << 32 | 1;
+    } while (!atomic_compare_exchange_weak(&limit->state, &old, new));
+    *left_out = old >> 32 != window && (uint32_t)old > LOG_LINES ? (uint32_t)old - LOG_LINES : 0;
+    return (uint32_t) new <= LOG_LINES;
+}
+
+/* --- The exchange ------------------------------------------------------------------------------------------------- */
+
+mto_exchange_t *mto_exchange_of(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &auth_mtls_oauth_module);
+}
+
+mto_exchange_t *mto_exchange_create(request_rec *r)
+{
+    const mto_exchange_t *before = mto_exchange_of(r);
+    mto_exchange_t       *exchange = apr_pcalloc(r->pool, sizeof *exchange);
+
+    exchange->logged = before != NULL && before->logged;
+    ap_set_module_config(r->request_config, &auth_mtls_oauth_module, exchange);
+    return exchange;
+}
+
+/* Whether the line of the top-level request behind r is still to be written; from now on it is not. */
+static int take_line(request_rec *r)
+{
+    mto_exchange_t *exchange;
+    int             taken;
+
+    while (r->main != NULL || r->prev != NULL) {
+        r = r->main != NULL ? r->main : r->prev;
+    }
+    exchange = mto_exchange_of(r);
+    if (exchange == NULL) {
+        exchange = mto_exchange_create(r);
+    }
+    taken = exchange->logged;
+    exchange->logged = 1;
+    return !taken;
+}
+
+/* --- The log line ------------------------------------------------------------------------------------------------- */
+
+/* One field: printable ASCII without space, quote or backslash stays, the rest is \xHH, so that a value can neither end
+ * its field nor its line. NULL is "-". */
+static const char *escape(apr_pool_t *pool, const char *value)
+{
+    static const char hex[] = "0123456789abcdef";
+    char             *escaped, *to;
+    int               left = LOG_VALUE_SIZE;
+
+    if (value == NULL) {
+        return "-";
+    }
+    escaped = to = apr_palloc(pool, 4 * LOG_VALUE_SIZE + sizeof "...");
+    for (; *value != '\0' && left > 0; value++, left--) {
+        unsigned char byte = (unsigned char)*value;
+
+        if (byte > 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {
+            *to++ = (char)byte;
+        }
+        else {
+            *to++ = '\\';
+            *to++ = 'x';
+            *to++ = hex[byte >> 4];
+            *to++ = hex[byte & 15];
+        }
+    }
+    memcpy(to, *value != '\0' ? "..." : "", *value != '\0' ? sizeof "..." : 1);
+    return escaped;
+}
+
+/* The first 8 hexadecimal digits of the token's SHA-256: enough to follow one token, nothing to use it with. */
+static const char *fingerprint(apr_pool_t *pool, const mto_bearer_t *bearer)
+{
+    unsigned char hash[32];
+
+    if (bearer->text == NULL || EVP_Digest(bearer->text, bearer->length, hash, NULL, EVP_sha256(), NULL) != 1) {
+        return "-";
+    }
+    return apr_psprintf(pool, "%02x%02x%02x%02x", hash[0], hash[1], hash[2], hash[3]);
+}
+
+/* The first 8 characters of an x5t#S256. */
+static const char *thumbprint_start(apr_pool_t *pool, const unsigned char *x5t)
+{
+    mto_certificate_t certificate;
+    char              text[MTO_X5T_TEXT_LENGTH + 1];
+
+    memcpy(certificate.x5t, x5t, sizeof certificate.x5t);
+    mto_certificate_x5t_text(&certificate, text);
+    return apr_pstrmemdup(pool, text, 8);
+}
+
+static const char *client_of(const mto_exchange_t *exchange, const mto_claims_t *claims)
+{
+    if (exchange->token != NULL) {
+        return mto_token_client_id(exchange->token);
+    }
+    return claims == NULL || exchange->issuer == NULL
+               ? NULL
+               : json_string_value(mto_claims_find_first(claims, exchange->issuer->policy.settings.client_id_claims));
+}
+
+/* "iss=… client=… kid=… token=… cert=… want=…" */
+static const char *describe(request_rec *r, const mto_exchange_t *exchange)
+{
+    const mto_claims_t *claims = NULL;
+    const char         *kid = NULL, *cert = "-", *want = "-";
+
+    if (exchange->token != NULL) {
+        claims = mto_token_claims(exchange->token);
+        kid = mto_token_kid(exchange->token);
+    }
+    else if (exchange->presented != NULL) {
+        claims = mto_presented_claims(exchange->presented);
+        kid = mto_presented_kid(exchange->presented);
+    }
+    if (exchange->certificate != NULL) {
+        cert = thumbprint_start(r->pool, exchange->certificate->x5t);
+    }
+    if (claims != NULL && claims->confirmation.shape == MTO_CONFIRMATION_THUMBPRINT) {
+        want = thumbprint_start(r->pool, claims->confirmation.x5t);
+    }
+    return apr_pstrcat(r->pool, "iss=", escape(r->pool, claims != NULL ? claims->issuer : NULL),
+                       " client=", escape(r->pool, client_of(exchange, claims)), " kid=", escape(r->pool, kid),
+                       " token=", fingerprint(r->pool, &exchange->bearer), " cert=", cert, " want=", want, NULL);
+}
+
+/* verb: "refused" or "reported". */
+static void write_line(request_rec *r, const mto_exchange_t *exchange, const char *verb, mto_refusal_t refusal,
+                       const char *detail)
+{
+    int              level = refusal == MTO_NO_TOKEN ? APLOG_DEBUG : APLOG_WARNING;
+    mto_log_limit_t *limits =
+        exchange->issuer != NULL ? exchange->issuer->log_limits : mto_server_config_of(r->server)->log_limits;
+    unsigned    left_out = 0;
+    const char *others;
+
+    if (!APLOG_R_IS_LEVEL(r, level) || !take_line(r)) {
+        return;
+    }
+    if (!may_log(&limits[refusal], r->request_time, &left_out) && !APLOGrdebug(r)) {
+        return;
+    }
+    others = left_out > 0 ? apr_psprintf(r->pool, " (%u lines like this were left out)", left_out) : "";
+    /* The detail is a sentence of ours with values in it: unlike in the fields, its spaces stay. */
+    ap_log_rerror(APLOG_MARK, level, 0, r, "%s %s %s: %s%s", verb, mto_refusal_row(refusal)->code,
+                  describe(r, exchange), ap_escape_logitem(r->pool, detail), others);
+}
+
+/* --- Refuse ------------------------------------------------------------------------------------------------------- */
+
+/* The configured realm: AuthName, whose quotes httpd has escaped, else ServerName; never the Host header. */
+static const char *realm_of(request_rec *r)
+{
+    const char *name = ap_auth_name(r);
+
+    if (name == NULL) {
+        name = r->server->server_hostname;
+    }
+    return name != NULL ? name : MTO_AUTH_TYPE;
+}
+
+static const char *challenge_of(request_rec *r, const mto_refusal_row_t *row)
+{
+    const char *challenge = apr_pstrcat(r->pool, "Bearer realm=\"", realm_of(r), "\"", NULL);
+
+    return row->error == NULL ? challenge
+                              : apr_pstrcat(r->pool, challenge, ", error=\"", row->error, "\", error_description=\"",
+                                            row->description, "\"", NULL);
+}
+
+int mto_answer_refuse(request_rec *r, const mto_exchange_t *exchange, const mto_verdict_t *verdict)
+{
+    const mto_refusal_row_t *row = mto_refusal_row(verdict->refusal);
+
+    apr_table_setn(r->subprocess_env, "MTLS_OAUTH_REFUSAL", row->code);
+    if (row->status == HTTP_UNAUTHORIZED || row->error != NULL) {
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge_of(r, row));
+    }
+    if (row->status == HTTP_SERVICE_UNAVAILABLE) {
+        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+    }
+    write_line(r, exchange, "refused", verdict->refusal, verdict->detail);
+    return row->status;
+}
+
+/* --- Admit -------------------------------------------------------------------------------------------------------- */
+
+static void set_variable(request_rec *r, const char *name, const char *value)
+{
+    if (value != NULL) {
+        apr_table_setn(r->subprocess_env, name, value);
+    }
+}
+
+/* The token's scope: scope, else scp; a string as it is, an array of strings joined by spaces (RFC 8693 section 4.2).
+ */
+static const char *scope_of(apr_pool_t *pool, const json_t *root)
+{
+    const json_t *scope = json_object_get(root, "scope"), *element;
+    const char   *joined = NULL;
+    size_t        i;
+
+    if (scope == NULL) {
+        scope = json_object_get(root, "scp");
+    }
+    json_array_foreach(scope, i, element)
+    {
+        const char *text = mto_claim_text(element);
+        if (text == NULL) {
+            return NULL;
+        }
+        joined = joined == NULL ? text : apr_pstrcat(pool, joined, " ", text, NULL);
+    }
+    return joined != NULL ? joined : mto_claim_text(scope);
+}
+
+static void set_environment(request_rec *r, const mto_exchange_t *exchange, const mto_verdict_t *verdict)
+{
+    const json_t *root = mto_token_claims(exchange->token)->root;
+    char         *thumbprint;
+
+    set_variable(r, "MTLS_OAUTH_ISSUER", mto_token_policy(exchange->token)->issuer);
+    set_variable(r, "MTLS_OAUTH_SUBJECT", mto_claim_text(json_object_get(root, "sub")));
+    set_variable(r, "MTLS_OAUTH_CLIENT_ID", mto_token_client_id(exchange->token));
+    set_variable(r, "MTLS_OAUTH_SCOPE", scope_of(r->pool, root));
+    set_variable(r, "MTLS_OAUTH_JTI", mto_claim_text(json_object_get(root, "jti")));
+    set_variable(r, "MTLS_OAUTH_BINDING", mto_binding_word(verdict->binding));
+    if (exchange->certificate != NULL) {
+        thumbprint = apr_palloc(r->pool, MTO_X5T_TEXT_LENGTH + 1);
+        mto_certificate_x5t_text(exchange->certificate, thumbprint);
+        set_variable(r, "MTLS_OAUTH_CERT_THUMBPRINT", thumbprint);
+    }
+    if (verdict->reported != MTO_ADMITTED) {
+        set_variable(r, "MTLS_OAUTH_REPORTED", mto_refusal_row(verdict->reported)->code);
+    }
+}
+
+int mto_answer_admit(request_rec *r, mto_exchange_t *exchange, const mto_verdict_t *verdict)
+{
+    exchange->admitted = 1;
+    r->user = (char *)mto_token_user(exchange->token);
+    r->ap_auth_type = MTO_AUTH_TYPE;
+    set_environment(r, exchange, verdict);
+    if (exchange->bearer.from_cookie) {
+        /* mod_cache keeps private answers apart by the Authorization header alone, and there is none. */
+        r->no_cache = 1;
+        apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+    }
+    if (verdict->reported != MTO_ADMITTED) {
+        write_line(r, exchange, "reported", verdict->reported, verdict->detail);
+    }
+    return OK;
+}

@@ -1,0 +1,44 @@
+/* The answer to a request: challenge, environment, user and the one log line. */
+#ifndef MTO_ANSWER_H
+#define MTO_ANSWER_H
+
+#include "core/certificate.h"
+#include "core/refusal.h"
+#include "core/token.h"
+#include "httpd/bearer.h"
+#include "httpd/servers.h"
+
+#include <httpd.h>
+
+/* What has been found out about a request so far. Zero-initialised it is nothing. */
+typedef struct {
+    mto_bearer_t             bearer;
+    const mto_presented_t   *presented;   /* NULL: could not be read, or became token */
+    const mto_issuer_t      *issuer;      /* whose rules the token falls under; NULL: not known */
+    const mto_token_t       *token;       /* proven; NULL: not, or not yet */
+    const mto_certificate_t *certificate; /* NULL: none */
+    int                      admitted;
+    int                      authorizing; /* authorize.c is asking httpd for its verdict */
+    int                      logged;      /* of a top-level request: its line is written */
+} mto_exchange_t;
+
+/* How often one refusal of one issuer may write a line; the state of that. */
+typedef struct mto_log_limit_t mto_log_limit_t;
+
+/* One limit for each refusal, from pool. */
+mto_log_limit_t *mto_log_limits_create(apr_pool_t *pool);
+
+/* Makes the exchange of a request, in r->pool, and returns it. */
+mto_exchange_t *mto_exchange_create(request_rec *r);
+
+/* The exchange of a request; NULL: this module did not authenticate it. */
+mto_exchange_t *mto_exchange_of(const request_rec *r);
+
+/* Refuses: sets MTLS_OAUTH_REFUSAL and, as the refusal's row says, WWW-Authenticate (RFC 6750 section 3) or
+ * Retry-After, writes the log line, and returns the HTTP status. */
+int mto_answer_refuse(request_rec *r, const mto_exchange_t *exchange, const mto_verdict_t *verdict);
+
+/* Admits: sets user, AuthType and environment, logs what the reported policy would have refused, and returns OK. */
+int mto_answer_admit(request_rec *r, mto_exchange_t *exchange, const mto_verdict_t *verdict);
+
+#endif

@@ -1,0 +1,259 @@
+#include "httpd/checks.h"
+
+#include "httpd/answer.h"
+#include "httpd/directives.h"
+#include "httpd/servers.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_request.h>
+#include <stdatomic.h>
+#include <string.h>
+
+APLOG_USE_MODULE(auth_mtls_oauth);
+
+static void warn(apr_pool_t *pool, server_rec *server, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void warn(apr_pool_t *pool, server_rec *server, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    APR_ARRAY_PUSH(mto_server_config_of(server)->warnings, const char *) = apr_pvsprintf(pool, format, arguments);
+    va_end(arguments);
+}
+
+/* --- Looking into the configuration as it was written ------------------------------------------------------------- */
+
+/* Other modules do not tell what they were told; the tree of directives does. */
+typedef int match_fn(const char *value);
+
+static int is_our_type(const char *value)
+{
+    return strcasecmp(value, MTO_AUTH_TYPE) == 0;
+}
+
+static int is_not_off(const char *value)
+{
+    return strcasecmp(value, "off") != 0;
+}
+
+static int is_off(const char *value)
+{
+    return strcasecmp(value, "off") == 0;
+}
+
+static int is_not_none(const char *value)
+{
+    return strcasecmp(value, "none") != 0;
+}
+
+static int is_virtual_host(const ap_directive_t *directive)
+{
+    return strcasecmp(directive->directive, "<VirtualHost") == 0;
+}
+
+/* Whether a directive of that name with a matching first value stands in this list or below it, virtual hosts aside. */
+static int has(const ap_directive_t *list, const char *name, match_fn *matches, apr_pool_t *pool)
+{
+    for (; list != NULL; list = list->next) {
+        const char *values = list->args;
+
+        if (strcasecmp(list->directive, name) == 0 && matches(ap_getword_conf(pool, &values))) {
+            return 1;
+        }
+        if (!is_virtual_host(list) && has(list->first_child, name, matches, pool)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What the directives of one server, or of all servers together, say. */
+typedef struct {
+    int our_type, tls, clear_text_meant, asks, wants;
+} scope_t;
+
+static scope_t look(const ap_directive_t *list, apr_pool_t *pool)
+{
+    scope_t scope;
+
+    scope.our_type = has(list, "AuthType", is_our_type, pool);
+    scope.tls = has(list, "SSLEngine", is_not_off, pool);
+    scope.clear_text_meant = has(list, "MTLSOAuthRequireTLS", is_off, pool);
+    scope.asks = has(list, "SSLVerifyClient", is_not_none, pool);
+    scope.wants = has(list, "MTLSOAuthUseMutualTLS", is_not_none, pool);
+    return scope;
+}
+
+static int wants_certificates(const server_rec *server)
+{
+    const apr_array_header_t *policies = mto_server_config_of(server)->policies;
+    int                       i;
+
+    for (i = 0; i < policies->nelts; i++) {
+        if (APR_ARRAY_IDX(policies, i, const mto_policy_t *)->settings.use_mutual_tls != MTO_MUTUAL_TLS_NONE) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void warn_of_scope(apr_pool_t *pool, server_rec *server, const scope_t *scope, const char *where)
+{
+    if (!scope->our_type) {
+        return;
+    }
+    if (mto_server_config_of(server)->policies->nelts == 0) {
+        warn(pool, server,
+             "%s: AuthType " MTO_AUTH_TYPE ", but no issuer: every token ends as issuer_unknown; add an "
+             "<MTLSOAuthIssuer> section",
+             where);
+    }
+    if (!scope->tls && !scope->clear_text_meant) {
+        warn(pool, server,
+             "%s: AuthType " MTO_AUTH_TYPE " without TLS: every token ends as tls_required; add \"SSLEngine on\", or "
+             "\"MTLSOAuthRequireTLS off\" if TLS ends in front of this server",
+             where);
+    }
+    else if (scope->tls && !scope->asks && (scope->wants || wants_certificates(server))) {
+        warn(pool, server,
+             "%s: SSLVerifyClient never asks for the client certificate that bound tokens need: they end as "
+             "certificate_missing; add \"SSLVerifyClient optional_no_ca\"",
+             where);
+    }
+}
+
+static server_rec *server_defined_at(server_rec *main_server, const ap_directive_t *section)
+{
+    server_rec *server;
+
+    for (server = main_server->next; server != NULL; server = server->next) {
+        if (server->defn_name != NULL && strcmp(server->defn_name, section->filename) == 0
+            && server->defn_line_number == (unsigned)section->line_num) {
+            return server;
+        }
+    }
+    return NULL;
+}
+
+/* A virtual host inherits what the main server says, and what its Locations say. */
+static void check_scopes(apr_pool_t *pool, server_rec *main_server)
+{
+    const ap_directive_t *section;
+    scope_t               outer = look(ap_conftree, pool), all = outer;
+
+    for (section = ap_conftree; section != NULL; section = section->next) {
+        server_rec *server = is_virtual_host(section) ? server_defined_at(main_server, section) : NULL;
+        scope_t     scope;
+
+        if (server == NULL) {
+            continue;
+        }
+        scope = look(section->first_child, pool);
+        all.tls |= scope.tls;
+        all.asks |= scope.asks;
+        all.clear_text_meant |= scope.clear_text_meant;
+        scope.tls |= outer.tls;
+        scope.asks |= outer.asks;
+        scope.clear_text_meant |= outer.clear_text_meant;
+        scope.wants |= outer.wants;
+        warn_of_scope(pool, server, &scope,
+                      apr_psprintf(pool, "virtual host %s (%s:%d)", server->server_hostname, section->filename,
+                                   section->line_num));
+    }
+    warn_of_scope(pool, main_server, &all, "main server");
+}
+
+/* --- Users of two issuers ----------------------------------------------------------------------------------------- */
+
+static int same_paths(const apr_array_header_t *a, const apr_array_header_t *b)
+{
+    int i;
+
+    for (i = 0; a->nelts == b->nelts && i < a->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(a, i, const mto_claim_path_t *)->text,
+                   APR_ARRAY_IDX(b, i, const mto_claim_path_t *)->text)
+            != 0) {
+            return 0;
+        }
+    }
+    return a->nelts == b->nelts;
+}
+
+/* One warning a server: the first two issuers whose users have the same names. */
+static void check_users(apr_pool_t *pool, server_rec *server, const server_rec *main_server)
+{
+    const apr_array_header_t *policies = mto_server_config_of(server)->policies;
+    const apr_array_header_t *main_blocks = mto_server_config_of(main_server)->blocks;
+    int                       i, j;
+
+    for (i = 0; i < policies->nelts; i++) {
+        for (j = 0; j < i; j++) {
+            const mto_issuer_t *a = mto_issuer_of(APR_ARRAY_IDX(policies, j, const mto_policy_t *));
+            const mto_issuer_t *b = mto_issuer_of(APR_ARRAY_IDX(policies, i, const mto_policy_t *));
+
+            if (strcmp(a->policy.issuer, b->policy.issuer) == 0
+                || !same_paths(a->policy.settings.remote_user_claims, b->policy.settings.remote_user_claims)
+                || strcmp(a->policy.settings.remote_user_suffix, b->policy.settings.remote_user_suffix) != 0) {
+                continue;
+            }
+            /* Two inherited blocks have been warned of at the main server. */
+            if (server != main_server && mto_block_is_in(a->block, main_blocks)
+                && mto_block_is_in(b->block, main_blocks)) {
+                continue;
+            }
+            warn(pool, server,
+                 "<MTLSOAuthIssuer %s> and <MTLSOAuthIssuer %s>: the same user name may come from both and be two "
+                 "persons; "
+                 "add MTLSOAuthRemoteUserSuffix to one of them",
+                 a->policy.issuer, b->policy.issuer);
+            return;
+        }
+    }
+}
+
+void mto_checks_collect(apr_pool_t *pool, server_rec *main_server)
+{
+    server_rec *server;
+
+    check_scopes(pool, main_server);
+    for (server = main_server; server != NULL; server = server->next) {
+        if (mto_server_is_own(server, main_server)) {
+            check_users(pool, server, main_server);
+        }
+    }
+}
+
+void mto_checks_log(server_rec *main_server)
+{
+    server_rec *server;
+    int         i;
+
+    for (server = main_server; server != NULL; server = server->next) {
+        const apr_array_header_t *warnings = mto_server_config_of(server)->warnings;
+
+        for (i = 0; mto_server_is_own(server, main_server) && i < warnings->nelts; i++) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server, "%s", APR_ARRAY_IDX(warnings, i, const char *));
+        }
+    }
+}
+
+/* --- At the first request ----------------------------------------------------------------------------------------- */
+
+int mto_checks_unprotected(request_rec *r)
+{
+    static atomic_flag warned = ATOMIC_FLAG_INIT;
+    const char        *type;
+
+    if (!ap_is_initial_req(r) || mto_exchange_of(r) != NULL || (type = ap_auth_type(r)) == NULL || !is_our_type(type)
+        || atomic_flag_test_and_set(&warned)) {
+        return DECLINED;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  "AuthType " MTO_AUTH_TYPE " protects nothing at %s: no Require line asks for a user; add \"Require "
+                  "valid-user\", or say \"AuthType None\" where this is meant",
+                  ap_escape_logitem(r->pool, r->uri));
+    return DECLINED;
+}

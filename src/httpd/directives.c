@@ -1,0 +1,469 @@
+#include "httpd/directives.h"
+
+#include "core/algorithm.h"
+#include "httpd/values.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <http_core.h>
+#include <string.h>
+
+#define ISSUER_SECTION "<MTLSOAuthIssuer"
+
+/* --- Create, merge, find ------------------------------------------------------------------------------------------ */
+
+void *mto_server_config_create(apr_pool_t *pool, server_rec *server)
+{
+    mto_server_config_t *config = apr_pcalloc(pool, sizeof *config);
+
+    (void)server;
+    config->settings = mto_settings_unset();
+    config->blocks = apr_array_make(pool, 2, sizeof(mto_block_t *));
+    config->accepting = apr_array_make(pool, 2, sizeof(mto_directory_config_t *));
+    config->warnings = apr_array_make(pool, 2, sizeof(const char *));
+    return config;
+}
+
+void *mto_directory_config_create(apr_pool_t *pool, char *directory)
+{
+    mto_directory_config_t *config = apr_pcalloc(pool, sizeof *config);
+
+    (void)directory;
+    config->require_tls = MTO_UNSET;
+    return config;
+}
+
+void *mto_directory_config_merge(apr_pool_t *pool, void *base_config, void *over_config)
+{
+    const mto_directory_config_t *base = base_config, *over = over_config;
+    mto_directory_config_t       *merged = apr_pmemdup(pool, over, sizeof *over);
+
+    if (over->demand.accepted_issuers == NULL) {
+        merged->demand.accepted_issuers = base->demand.accepted_issuers;
+        merged->accepted_where = base->accepted_where;
+        merged->accepted_in_htaccess = base->accepted_in_htaccess;
+    }
+    merged->demand.audiences = over->demand.audiences != NULL ? over->demand.audiences : base->demand.audiences;
+    /* Tightens only: what an outer place demands no inner one takes back. */
+    merged->demand.requires_mutual_tls = over->demand.requires_mutual_tls || base->demand.requires_mutual_tls;
+    merged->token_sources = over->token_sources != NULL ? over->token_sources : base->token_sources;
+    merged->require_tls = over->require_tls != MTO_UNSET ? over->require_tls : base->require_tls;
+    merged->mistake = over->mistake != NULL ? over->mistake : base->mistake;
+    return merged;
+}
+
+mto_server_config_t *mto_server_config_of(const server_rec *server)
+{
+    return ap_get_module_config(server->module_config, &auth_mtls_oauth_module);
+}
+
+const mto_directory_config_t *mto_directory_config_of(const request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &auth_mtls_oauth_module);
+}
+
+/* --- What the handlers share -------------------------------------------------------------------------------------- */
+
+static mto_block_t *open_block(cmd_parms *cmd)
+{
+    return mto_server_config_of(cmd->server)->open_block;
+}
+
+/* For directives that have no meaning outside of a block. */
+static const char *only_in_block(cmd_parms *cmd, const char *value)
+{
+    return open_block(cmd) != NULL ? NULL : mto_value_error(cmd, value, "belongs into an " ISSUER_SECTION "> section");
+}
+
+static int in_directory(const cmd_parms *cmd)
+{
+    return cmd->path != NULL;
+}
+
+static const char *where_of(cmd_parms *cmd)
+{
+    return apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
+}
+
+/* --- Keys of a block ---------------------------------------------------------------------------------------------- */
+
+static const char *set_jwks_file(cmd_parms *cmd, void *unused, const char *file)
+{
+    mto_block_t *block = open_block(cmd);
+    const char  *error = only_in_block(cmd, file);
+
+    (void)unused;
+    if (error != NULL) {
+        return error;
+    }
+    if (block->keys.jwks_file != NULL) {
+        return mto_value_twice(cmd, file);
+    }
+    block->keys.jwks_file = ap_server_root_relative(cmd->pool, file);
+    return block->keys.jwks_file != NULL ? NULL : mto_value_error(cmd, file, "is not a path; name a readable file");
+}
+
+static const char *add_public_key_file(cmd_parms *cmd, void *unused, int argc, char *const argv[])
+{
+    mto_block_t          *block = open_block(cmd);
+    const char           *error = only_in_block(cmd, argc > 0 ? argv[0] : "");
+    mto_public_key_file_t key = {0};
+    apr_array_header_t   *files;
+    int                   i;
+
+    (void)unused;
+    if (error != NULL) {
+        return error;
+    }
+    if (argc == 0 || (key.file = ap_server_root_relative(cmd->pool, argv[0])) == NULL) {
+        return mto_value_error(cmd, argc > 0 ? argv[0] : "",
+                               "needs a readable PEM file with a public key or a certificate");
+    }
+    for (i = 1; i < argc; i++) {
+        if (strncmp(argv[i], "kid=", 4) == 0 && argv[i][4] != '\0' && key.kid == NULL) {
+            key.kid = argv[i] + 4;
+        }
+        else if (strncmp(argv[i], "alg=", 4) == 0 && key.algorithm == NULL
+                 && (key.algorithm = mto_algorithm_find(argv[i] + 4)) != NULL) {
+            continue;
+        }
+        else {
+            return mto_value_error(cmd, argv[i],
+                                   "after the file come only kid=KID and alg=ALG (an algorithm that "
+                                   "MTLSOAuthAlgorithms knows), each once");
+        }
+    }
+    files = (apr_array_header_t *)block->keys.public_key_files;
+    if (files == NULL) {
+        block->keys.public_key_files = files = apr_array_make(cmd->pool, 2, sizeof key);
+    }
+    APR_ARRAY_PUSH(files, mto_public_key_file_t) = key;
+    return NULL;
+}
+
+/* --- Audiences of a block ----------------------------------------------------------------------------------------- */
+
+/* Whether "any" is among the values; *error when it does not stand alone. */
+static int says_any(cmd_parms *cmd, int argc, char *const argv[], const char **error)
+{
+    int i, any = 0;
+
+    for (i = 0; i < argc; i++) {
+        any |= strcasecmp(argv[i], "any") == 0;
+    }
+    *error = any && argc > 1 ? mto_value_error(cmd, "any", "stands alone: either any, or a list of audiences") : NULL;
+    return any;
+}
+
+static const char *set_block_audience(cmd_parms *cmd, mto_block_t *block, int argc, char *const argv[])
+{
+    const char               *error;
+    const apr_array_header_t *audiences = mto_value_texts(cmd, argc, argv, &error);
+
+    if (audiences == NULL) {
+        return error;
+    }
+    if (block->audiences != NULL || block->any_audience) {
+        return mto_value_twice(cmd, argv[0]);
+    }
+    block->any_audience = says_any(cmd, argc, argv, &error);
+    block->audiences = block->any_audience ? NULL : audiences;
+    return error;
+}
+
+/* --- Locations ---------------------------------------------------------------------------------------------------- */
+
+static const char *set_location_audience(cmd_parms *cmd, mto_directory_config_t *directory, int argc,
+                                         char *const argv[])
+{
+    const char               *error;
+    const apr_array_header_t *audiences = mto_value_texts(cmd, argc, argv, &error);
+
+    if (audiences == NULL) {
+        return error;
+    }
+    if (directory->demand.audiences != NULL) {
+        return mto_value_twice(cmd, argv[0]);
+    }
+    /* "any" takes back what an outer Location asked: an empty list is set, and demands nothing. */
+    directory->demand.audiences =
+        says_any(cmd, argc, argv, &error) ? apr_array_make(cmd->pool, 1, sizeof(const char *)) : audiences;
+    return error;
+}
+
+static const char *set_location_mutual_tls(cmd_parms *cmd, mto_directory_config_t *directory, int argc,
+                                           char *const argv[])
+{
+    if (argc != 1 || mto_word_value(mto_mutual_tls_words, argv[0]) != MTO_MUTUAL_TLS_REQUIRED) {
+        return mto_value_error(cmd, argc > 0 ? argv[0] : "",
+                               "a Location can only tighten: say \"required\" here, or set it in the issuer's section");
+    }
+    if (directory->demand.requires_mutual_tls) {
+        return mto_value_twice(cmd, argv[0]);
+    }
+    directory->demand.requires_mutual_tls = 1;
+    return NULL;
+}
+
+static const char *set_accept_issuers(cmd_parms *cmd, mto_directory_config_t *directory, int argc, char *const argv[])
+{
+    const char               *error;
+    const apr_array_header_t *issuers = mto_value_texts(cmd, argc, argv, &error);
+
+    if (issuers == NULL) {
+        return error;
+    }
+    if (directory->demand.accepted_issuers != NULL) {
+        return mto_value_twice(cmd, argv[0]);
+    }
+    directory->demand.accepted_issuers = issuers;
+    directory->accepted_where = where_of(cmd);
+    directory->accepted_in_htaccess = mto_value_in_htaccess(cmd);
+    if (!directory->accepted_in_htaccess) {
+        APR_ARRAY_PUSH(mto_server_config_of(cmd->server)->accepting, mto_directory_config_t *) = directory;
+    }
+    return NULL;
+}
+
+static const char *set_token_source(cmd_parms *cmd, mto_directory_config_t *directory, int argc, char *const argv[])
+{
+    static const char   cookie[] = "cookie:";
+    apr_array_header_t *sources = apr_array_make(cmd->pool, 2, sizeof(mto_token_source_t));
+    const char         *error;
+    int                 i;
+
+    if (mto_value_texts(cmd, argc, argv, &error) == NULL) {
+        return error;
+    }
+    if (directory->token_sources != NULL) {
+        return mto_value_twice(cmd, argv[0]);
+    }
+    for (i = 0; i < argc; i++) {
+        mto_token_source_t *source = apr_array_push(sources);
+        const char         *name = argv[i] + sizeof cookie - 1;
+
+        source->cookie = NULL;
+        if (strcasecmp(argv[i], "header") == 0) {
+            continue;
+        }
+        if (strncasecmp(argv[i], cookie, sizeof cookie - 1) != 0 || *name == '\0'
+            || name[strcspn(name, "=;,\" \t")] != '\0') {
+            return mto_value_error(cmd, argv[i],
+                                   "is not header or cookie:NAME; a token in the query or the body is never read");
+        }
+        source->cookie = name;
+    }
+    directory->token_sources = sources;
+    return NULL;
+}
+
+static const char *set_require_tls(cmd_parms *cmd, mto_directory_config_t *directory, int argc, char *const argv[])
+{
+    static const mto_word_t words[] = {{"off", 0}, {"on", 1}, {NULL, 0}};
+    int                     value = argc == 1 ? mto_word_value(words, argv[0]) : MTO_UNSET;
+
+    if (value == MTO_UNSET) {
+        return mto_value_error(cmd, argc > 0 ? argv[0] : "", "is not one of on, off");
+    }
+    if (directory->require_tls != MTO_UNSET) {
+        return mto_value_twice(cmd, argv[0]);
+    }
+    directory->require_tls = value;
+    return NULL;
+}
+
+/* A directive of context D, for cmd->info. */
+typedef struct {
+    const char *(*set)(cmd_parms *cmd, mto_directory_config_t *directory, int argc, char *const argv[]);
+} location_directive_t;
+
+static const location_directive_t location_audience = {set_location_audience};
+static const location_directive_t location_mutual_tls = {set_location_mutual_tls};
+static const location_directive_t accept_issuers = {set_accept_issuers};
+static const location_directive_t token_source = {set_token_source};
+static const location_directive_t require_tls = {set_require_tls};
+
+/* A mistake in the server's files is an error of configtest. One in an .htaccess is met by a request, and httpd would
+ * answer that with 500; it is kept instead, and refuses requests to this directory with 503. */
+static const char *set_in_location(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    const location_directive_t *directive = cmd->info;
+    mto_directory_config_t     *directory = config;
+    const char                 *error = open_block(cmd) == NULL
+                                            ? directive->set(cmd, directory, argc, argv)
+                                            : mto_value_error(cmd, argc > 0 ? argv[0] : "",
+                                                              "does not belong into " ISSUER_SECTION ">, but into a <Location>");
+
+    if (error == NULL || !mto_value_in_htaccess(cmd)) {
+        return error;
+    }
+    directory->mistake = apr_pstrcat(cmd->pool, where_of(cmd), ": ", error, NULL);
+    return NULL;
+}
+
+/* --- Directives of blocks and of Locations ------------------------------------------------------------------------ */
+
+static const char *set_audience(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    mto_block_t *block = open_block(cmd);
+
+    if (block != NULL) {
+        return set_block_audience(cmd, block, argc, argv);
+    }
+    return in_directory(cmd) ? set_in_location(cmd, config, argc, argv)
+                             : mto_value_error(cmd, argc > 0 ? argv[0] : "",
+                                               "belongs into an " ISSUER_SECTION "> section or a <Location>");
+}
+
+static const char *set_use_mutual_tls(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    if (in_directory(cmd)) {
+        return set_in_location(cmd, config, argc, argv);
+    }
+    return mto_value_set_word(cmd, &mto_use_mutual_tls_setting, argc == 1 ? argv[0] : "");
+}
+
+/* --- The section -------------------------------------------------------------------------------------------------- */
+
+static const char *section_error(cmd_parms *cmd, const char *value, const char *remedy)
+{
+    return apr_pstrcat(cmd->pool, ISSUER_SECTION, *value != '\0' ? " " : "", value, ">: ", remedy, NULL);
+}
+
+/* Splits "ISS [NAME]>" and checks both. */
+static const char *read_section_start(cmd_parms *cmd, const char *arguments, mto_block_t *block)
+{
+    const char *end = ap_strrchr_c(arguments, '>'), *whole, *at;
+
+    if (end == NULL || end[1] != '\0') {
+        return section_error(cmd, arguments, "write <MTLSOAuthIssuer ISS [NAME]>, with the > at the end of the line");
+    }
+    whole = arguments = apr_pstrmemdup(cmd->pool, arguments, (apr_size_t)(end - arguments));
+    block->issuer = ap_getword_conf(cmd->pool, &arguments);
+    block->name = *arguments != '\0' ? ap_getword_conf(cmd->pool, &arguments) : NULL;
+    if (*block->issuer == '\0' || *arguments != '\0') {
+        return section_error(cmd, whole,
+                             "write <MTLSOAuthIssuer ISS [NAME]>: the issuer as tokens have it in "
+                             "iss, and a short name where one issuer has several sections");
+    }
+    for (at = block->issuer; *at != '\0'; at++) {
+        if (apr_iscntrl(*at) || apr_isspace(*at)) {
+            return section_error(cmd, block->issuer, "an issuer has no spaces or control characters");
+        }
+    }
+    for (at = block->name; at != NULL && *at != '\0'; at++) {
+        if (!apr_isalnum(*at) && strchr("._-", *at) == NULL) {
+            return section_error(cmd, block->name, "a NAME is letters, digits, dots, dashes and underscores");
+        }
+    }
+    return NULL;
+}
+
+static int is_ours(const char *directive)
+{
+    const command_rec *command;
+
+    for (command = mto_directives; command->name != NULL; command++) {
+        if (strcasecmp(command->name, directive) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What a whole section must hold to, whatever else is configured. */
+static const char *check_section(cmd_parms *cmd, const mto_block_t *block)
+{
+    const mto_settings_t *settings = &block->settings;
+
+    if (block->audiences == NULL && !block->any_audience) {
+        return section_error(cmd, block->issuer,
+                             "has no MTLSOAuthAudience; add \"MTLSOAuthAudience https://this-api\" with "
+                             "the aud of tokens meant for this server, or \"MTLSOAuthAudience any\"");
+    }
+    if (block->keys.jwks_file == NULL && block->keys.public_key_files == NULL) {
+        return section_error(cmd, block->issuer, "has no keys; add MTLSOAuthJWKSFile or MTLSOAuthPublicKeyFile");
+    }
+    if (settings->use_mutual_tls != MTO_UNSET && settings->report_mutual_tls > MTO_MUTUAL_TLS_NONE
+        && settings->report_mutual_tls <= settings->use_mutual_tls) {
+        return section_error(cmd, block->issuer,
+                             "MTLSOAuthReportMutualTLS reports only what is stricter than "
+                             "MTLSOAuthUseMutualTLS; set it to a stricter word or to off");
+    }
+    return NULL;
+}
+
+static const char *issuer_section(cmd_parms *cmd, void *config, const char *arguments)
+{
+    mto_server_config_t *server = mto_server_config_of(cmd->server);
+    mto_block_t         *block = apr_pcalloc(cmd->pool, sizeof *block);
+    const char          *error = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT | NOT_IN_LIMIT);
+    ap_directive_t      *child;
+
+    (void)config;
+    if (error != NULL || (error = read_section_start(cmd, arguments, block)) != NULL) {
+        return error;
+    }
+    block->where = where_of(cmd);
+    block->settings = mto_settings_unset();
+    for (child = cmd->directive->first_child; child != NULL; child = child->next) {
+        if (!is_ours(child->directive) || *child->directive == '<') {
+            return section_error(
+                cmd, block->issuer,
+                apr_pstrcat(cmd->pool, child->directive, " does not belong into this section; move it out", NULL));
+        }
+    }
+    server->open_block = block;
+    error = ap_walk_config(cmd->directive->first_child, cmd, cmd->context);
+    server->open_block = NULL;
+    if (error != NULL || (error = check_section(cmd, block)) != NULL) {
+        return error;
+    }
+    APR_ARRAY_PUSH(server->blocks, mto_block_t *) = block;
+    return NULL;
+}
+
+/* A setting of servers and blocks that is one word; cmd->info: its mto_word_setting_t. */
+static const char *set_word(cmd_parms *cmd, void *config, const char *word)
+{
+    (void)config;
+    return mto_value_set_word(cmd, cmd->info, word);
+}
+
+#define PATHS_AT(member) (void *)APR_OFFSETOF(mto_settings_t, member)
+
+/* RSRC_CONF: servers, and blocks in them. OR_AUTHCFG: directories, Locations, .htaccess. */
+const command_rec mto_directives[] = {
+    AP_INIT_RAW_ARGS(ISSUER_SECTION, issuer_section, NULL, RSRC_CONF,
+                     "an issuer whose tokens are accepted: ISS as in the claim iss, and a NAME"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthAudience", set_audience, (void *)&location_audience, RSRC_CONF | OR_AUTHCFG,
+                      "audiences of which a token's aud must have one, or any"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthUseMutualTLS", set_use_mutual_tls, (void *)&location_mutual_tls, RSRC_CONF | OR_AUTHCFG,
+                      "none, request or required; in a Location only required"),
+    AP_INIT_TAKE1("MTLSOAuthReportMutualTLS", set_word, (void *)&mto_report_mutual_tls_setting, RSRC_CONF,
+                  "off, request or required: what is decided as well, and only reported"),
+    AP_INIT_TAKE1("MTLSOAuthJWKSFile", set_jwks_file, NULL, RSRC_CONF, "file with the issuer's JWK Set"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthPublicKeyFile", add_public_key_file, NULL, RSRC_CONF,
+                      "PEM file with a public key or certificate of the issuer, then kid=KID and alg=ALG"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthAlgorithms", mto_value_set_algorithms, NULL, RSRC_CONF,
+                      "signature algorithms that are accepted"),
+    AP_INIT_TAKE1("MTLSOAuthProfile", set_word, (void *)&mto_profile_setting, RSRC_CONF, "jwt or rfc9068"),
+    AP_INIT_TAKE1("MTLSOAuthClockSkew", mto_value_set_time, (void *)&mto_clock_skew_setting, RSRC_CONF,
+                  "how far the clocks of issuer and server may be apart, at most 300s"),
+    AP_INIT_TAKE1("MTLSOAuthMaxTokenLifetime", mto_value_set_time, (void *)&mto_max_token_lifetime_setting, RSRC_CONF,
+                  "longest time from iat to exp, or off"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthRemoteUserClaim", mto_value_set_paths, PATHS_AT(remote_user_claims), RSRC_CONF,
+                      "claims for REMOTE_USER; the first that is present wins"),
+    AP_INIT_TAKE1("MTLSOAuthRemoteUserSuffix", mto_value_set_suffix, NULL, RSRC_CONF, "text added to REMOTE_USER"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthClientIDClaim", mto_value_set_paths, PATHS_AT(client_id_claims), RSRC_CONF,
+                      "claims for the client's identifier; the first that is present wins"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthRequiredClaims", mto_value_set_paths, PATHS_AT(required_claims), RSRC_CONF,
+                      "claims that a token must have besides exp"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthAcceptIssuers", set_in_location, (void *)&accept_issuers, OR_AUTHCFG,
+                      "issuers, by ISS or NAME, whose tokens are accepted here"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthTokenSource", set_in_location, (void *)&token_source, OR_AUTHCFG,
+                      "where the token is looked for: header, cookie:NAME"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthRequireTLS", set_in_location, (void *)&require_tls, OR_AUTHCFG,
+                      "on or off: whether a token over clear text is refused"),
+    {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
+};

@@ -1,0 +1,66 @@
+/* The directives: what the configuration files say, as it was written, before servers.c finishes it. */
+#ifndef MTO_DIRECTIVES_H
+#define MTO_DIRECTIVES_H
+
+#include "core/policy.h"
+#include "io/keystore.h"
+
+#include <httpd.h>
+
+#include <http_config.h>
+
+extern module AP_MODULE_DECLARE_DATA auth_mtls_oauth_module;
+
+/* The AuthType that this module answers to; compared without case. */
+#define MTO_AUTH_TYPE "mTLS-OAuth"
+
+/* One <MTLSOAuthIssuer> section. */
+typedef struct {
+    const char               *issuer;
+    const char               *name;         /* NULL: none */
+    const char               *where;        /* "file:line", for messages */
+    mto_settings_t            settings;     /* as written here */
+    const apr_array_header_t *audiences;    /* const char *; NULL: MTLSOAuthAudience not written, or any */
+    int                       any_audience; /* MTLSOAuthAudience any */
+    mto_key_source_t          keys;
+} mto_block_t;
+
+/* Where a token is looked for. */
+typedef struct {
+    const char *cookie; /* name of the cookie; NULL: the Authorization header */
+} mto_token_source_t;
+
+/* What stands in a <Location>, <Directory> or .htaccess. */
+typedef struct {
+    mto_demand_t              demand;
+    const char               *accepted_where; /* "file:line" of MTLSOAuthAcceptIssuers */
+    int                       accepted_in_htaccess;
+    const apr_array_header_t *token_sources; /* mto_token_source_t; NULL: unset, header */
+    int                       require_tls;   /* 1, 0 or MTO_UNSET: on */
+    const char               *mistake;       /* what is wrong in an .htaccess, and where; NULL: nothing */
+} mto_directory_config_t;
+
+/* What stands in a server, and what servers.c makes of it. */
+typedef struct {
+    mto_settings_t            settings;   /* as written outside of blocks */
+    apr_array_header_t       *blocks;     /* mto_block_t * */
+    apr_array_header_t       *accepting;  /* mto_directory_config_t * with an MTLSOAuthAcceptIssuers of this server */
+    mto_block_t              *open_block; /* the section being read; NULL: none */
+    const apr_array_header_t *policies;   /* finished: const mto_policy_t *, each the start of a mto_issuer_t */
+    apr_array_header_t       *warnings;   /* const char *: what is allowed and probably not meant */
+    struct mto_log_limit_t   *log_limits; /* one a refusal, for tokens of no known issuer: answer.c */
+} mto_server_config_t;
+
+extern const command_rec mto_directives[];
+
+/* Hooks of the module record. */
+void *mto_server_config_create(apr_pool_t *pool, server_rec *server);
+void *mto_directory_config_create(apr_pool_t *pool, char *directory);
+void *mto_directory_config_merge(apr_pool_t *pool, void *base, void *over);
+
+/* The module's configuration of a server, and of the place that a request is for; never NULL. A virtual host without
+ * any directive of this module shares the main server's. */
+mto_server_config_t          *mto_server_config_of(const server_rec *server);
+const mto_directory_config_t *mto_directory_config_of(const request_rec *r);
+
+#endif

@@ -1,0 +1,149 @@
+#include "httpd/dump.h"
+
+#include "core/base64url.h"
+#include "httpd/directives.h"
+#include "httpd/servers.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+
+static void print_texts(apr_file_t *out, const char *directive, const apr_array_header_t *texts)
+{
+    int i;
+
+    apr_file_printf(out, "    %s", directive);
+    for (i = 0; i < texts->nelts; i++) {
+        apr_file_printf(out, " %s", APR_ARRAY_IDX(texts, i, const char *));
+    }
+    apr_file_printf(out, "\n");
+}
+
+/* A list with nothing in it is not a directive one could write. */
+static void print_paths(apr_file_t *out, const char *directive, const apr_array_header_t *paths)
+{
+    int i;
+
+    if (paths->nelts == 0) {
+        return;
+    }
+    apr_file_printf(out, "    %s", directive);
+    for (i = 0; i < paths->nelts; i++) {
+        apr_file_printf(out, " %s", APR_ARRAY_IDX(paths, i, const mto_claim_path_t *)->text);
+    }
+    apr_file_printf(out, "\n");
+}
+
+static void print_algorithms(apr_file_t *out, unsigned algorithms)
+{
+    int i;
+
+    apr_file_printf(out, "    MTLSOAuthAlgorithms");
+    for (i = 0; i < MTO_ALGORITHM_COUNT; i++) {
+        if ((algorithms & mto_algorithm_bit(mto_algorithm_at(i))) != 0) {
+            apr_file_printf(out, " %s", mto_algorithm_at(i)->name);
+        }
+    }
+    apr_file_printf(out, "\n");
+}
+
+static void print_keys(apr_file_t *out, const mto_issuer_t *issuer)
+{
+    const mto_key_source_t *source = &issuer->block->keys;
+    char                    thumbprint[MTO_BASE64URL_ENCODED_SIZE(MTO_THUMBPRINT_SIZE)];
+    size_t                  i;
+
+    if (source->jwks_file != NULL) {
+        apr_file_printf(out, "    MTLSOAuthJWKSFile %s\n", source->jwks_file);
+    }
+    for (i = 0; source->public_key_files != NULL && i < (size_t)source->public_key_files->nelts; i++) {
+        const mto_public_key_file_t *key = &APR_ARRAY_IDX(source->public_key_files, i, mto_public_key_file_t);
+
+        apr_file_printf(out, "    MTLSOAuthPublicKeyFile %s", key->file);
+        apr_file_printf(out, key->kid != NULL ? " kid=%s" : "", key->kid);
+        apr_file_printf(out, key->algorithm != NULL ? " alg=%s" : "",
+                        key->algorithm != NULL ? key->algorithm->name : NULL);
+        apr_file_printf(out, "\n");
+    }
+    for (i = 0; i < mto_keyset_count(issuer->keys); i++) {
+        const mto_key_t *key = mto_keyset_at(issuer->keys, i);
+
+        mto_base64url_encode(thumbprint, key->thumbprint, sizeof key->thumbprint);
+        apr_file_printf(out, "    # key kid=%s alg=%s thumbprint=%s\n", key->kid != NULL ? key->kid : "-",
+                        key->algorithm != NULL ? key->algorithm->name : "-", thumbprint);
+    }
+}
+
+static void print_time(apr_file_t *out, const char *directive, apr_interval_time_t time)
+{
+    apr_file_printf(out, "    %s %" APR_TIME_T_FMT "s\n", directive, apr_time_sec(time));
+}
+
+static void print_issuer(apr_file_t *out, const mto_issuer_t *issuer)
+{
+    const mto_policy_t   *policy = &issuer->policy;
+    const mto_settings_t *settings = &policy->settings;
+
+    apr_file_printf(out, "  <MTLSOAuthIssuer %s%s%s> # %s\n", policy->issuer, policy->name != NULL ? " " : "",
+                    policy->name != NULL ? policy->name : "", issuer->block->where);
+    if (policy->audiences != NULL) {
+        print_texts(out, "MTLSOAuthAudience", policy->audiences);
+    }
+    else {
+        apr_file_printf(out, "    MTLSOAuthAudience any\n");
+    }
+    apr_file_printf(out, "    MTLSOAuthUseMutualTLS %s\n", mto_word_of(mto_mutual_tls_words, settings->use_mutual_tls));
+    apr_file_printf(out, "    MTLSOAuthReportMutualTLS %s\n",
+                    mto_word_of(mto_report_mutual_tls_words, settings->report_mutual_tls));
+    apr_file_printf(out, "    MTLSOAuthProfile %s\n", mto_word_of(mto_profile_words, settings->profile));
+    print_algorithms(out, settings->algorithms);
+    print_time(out, "MTLSOAuthClockSkew", settings->clock_skew);
+    if (settings->max_token_lifetime == 0) {
+        apr_file_printf(out, "    MTLSOAuthMaxTokenLifetime off\n");
+    }
+    else {
+        print_time(out, "MTLSOAuthMaxTokenLifetime", settings->max_token_lifetime);
+    }
+    print_paths(out, "MTLSOAuthRemoteUserClaim", settings->remote_user_claims);
+    apr_file_printf(out, "    MTLSOAuthRemoteUserSuffix \"%s\"\n", settings->remote_user_suffix);
+    print_paths(out, "MTLSOAuthClientIDClaim", settings->client_id_claims);
+    print_paths(out, "MTLSOAuthRequiredClaims", settings->required_claims);
+    print_keys(out, issuer);
+    apr_file_printf(out, "  </MTLSOAuthIssuer>\n");
+}
+
+static void print_server(apr_file_t *out, server_rec *server, const server_rec *main_server)
+{
+    const mto_server_config_t *config = mto_server_config_of(server);
+    int                        i;
+
+    if (server == main_server) {
+        apr_file_printf(out, "main server %s\n", server->server_hostname);
+    }
+    else {
+        apr_file_printf(out, "virtual host %s (%s:%u)%s\n", server->server_hostname, server->defn_name,
+                        server->defn_line_number, mto_server_is_own(server, main_server) ? "" : ", as the main server");
+    }
+    if (!mto_server_is_own(server, main_server)) {
+        return;
+    }
+    for (i = 0; i < config->policies->nelts; i++) {
+        print_issuer(out, mto_issuer_of(APR_ARRAY_IDX(config->policies, i, const mto_policy_t *)));
+    }
+    for (i = 0; i < config->warnings->nelts; i++) {
+        apr_file_printf(out, "  warning: %s\n", APR_ARRAY_IDX(config->warnings, i, const char *));
+    }
+}
+
+void mto_dump(apr_pool_t *pool, server_rec *main_server)
+{
+    apr_file_t *out;
+    server_rec *server;
+
+    if (!ap_exists_config_define("DUMP_MTLS_OAUTH") || apr_file_open_stdout(&out, pool) != APR_SUCCESS) {
+        return;
+    }
+    apr_file_printf(out, "mod_auth_mtls_oauth " MTO_VERSION ": finished policies\n");
+    for (server = main_server; server != NULL; server = server->next) {
+        print_server(out, server, main_server);
+    }
+}

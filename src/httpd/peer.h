@@ -1,0 +1,17 @@
+/* The other end of the request's connection: whether TLS protects it, and the certificate it proved. */
+#ifndef MTO_PEER_H
+#define MTO_PEER_H
+
+#include "core/certificate.h"
+
+#include <httpd.h>
+
+/* Whether the request came over TLS. HTTP/2 streams ask their connection. */
+int mto_peer_is_tls(const request_rec *r);
+
+/* The client's certificate on this connection (RFC 8705 section 3: of the TLS layer, never of a header), asked anew for
+ * each request, since TLS 1.2 renegotiation and TLS 1.3 post-handshake authentication may change it. Allocated from
+ * r->pool; NULL: the client showed none. */
+const mto_certificate_t *mto_peer_certificate(const request_rec *r);
+
+#endif

@@ -1,0 +1,288 @@
+#include "httpd/servers.h"
+
+#include "httpd/answer.h"
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <http_log.h>
+#include <string.h>
+
+APLOG_USE_MODULE(auth_mtls_oauth);
+
+#define ERROR_LINE APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0
+
+typedef struct {
+    apr_pool_t *pool;
+    server_rec *main_server;
+    apr_hash_t *keysets; /* identity of a key source -> mto_keyset_t *: sources are shared by content */
+    int         mistakes;
+} finishing_t;
+
+const mto_issuer_t *mto_issuer_of(const mto_policy_t *policy)
+{
+    return (const mto_issuer_t *)policy;
+}
+
+int mto_server_is_own(const server_rec *server, const server_rec *main_server)
+{
+    return server == main_server || mto_server_config_of(server) != mto_server_config_of(main_server);
+}
+
+static mto_block_t *block_at(const apr_array_header_t *blocks, int i)
+{
+    return APR_ARRAY_IDX(blocks, i, mto_block_t *);
+}
+
+int mto_block_is_in(const mto_block_t *block, const apr_array_header_t *blocks)
+{
+    int i;
+
+    for (i = 0; i < blocks->nelts; i++) {
+        if (block_at(blocks, i) == block) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* --- Keys --------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    apr_pool_t         *pool;
+    const mto_block_t  *block;
+    apr_array_header_t *warnings;
+} skipping_t;
+
+static void note_skipped(void *baton, size_t position, const char *kid, const char *reason, int harmless)
+{
+    skipping_t *skipping = baton;
+
+    if (!harmless) {
+        APR_ARRAY_PUSH(skipping->warnings, const char *) =
+            apr_psprintf(skipping->pool, "MTLSOAuthJWKSFile %s: key %" APR_SIZE_T_FMT " (kid %s) is left out: %s",
+                         skipping->block->keys.jwks_file, (apr_size_t)position, kid != NULL ? kid : "none", reason);
+    }
+}
+
+static apr_status_t release_keyset(void *set)
+{
+    mto_keyset_release(set);
+    return APR_SUCCESS;
+}
+
+/* The key set of a block's source, loaded once for all blocks that name the same; NULL after an error line. */
+static mto_keyset_t *keys_of(finishing_t *finishing, server_rec *server, const mto_block_t *block)
+{
+    const char   *error, *identity = mto_key_source_identity(&block->keys, finishing->pool);
+    mto_keyset_t *keys = apr_hash_get(finishing->keysets, identity, APR_HASH_KEY_STRING);
+    skipping_t    skipping = {finishing->pool, block, mto_server_config_of(server)->warnings};
+
+    if (keys != NULL) {
+        return keys;
+    }
+    keys = mto_key_source_load(&block->keys, note_skipped, &skipping, &error, finishing->pool);
+    if (keys == NULL) {
+        ap_log_error(
+            ERROR_LINE, server,
+            "%s: <MTLSOAuthIssuer %s>: MTLSOAuthJWKSFile or MTLSOAuthPublicKeyFile %s; name a readable file with "
+            "the issuer's public keys",
+            block->where, block->issuer, error);
+        finishing->mistakes++;
+        return NULL;
+    }
+    apr_pool_cleanup_register(finishing->pool, keys, release_keyset, apr_pool_cleanup_null);
+    apr_hash_set(finishing->keysets, identity, APR_HASH_KEY_STRING, keys);
+    return keys;
+}
+
+/* --- The blocks of a server --------------------------------------------------------------------------------------- */
+
+/* Own blocks, then those of the main server whose issuer has no block here. */
+static apr_array_header_t *blocks_of(const finishing_t *finishing, const server_rec *server)
+{
+    const apr_array_header_t *own = mto_server_config_of(server)->blocks;
+    const apr_array_header_t *inherited = mto_server_config_of(finishing->main_server)->blocks;
+    apr_array_header_t       *blocks = apr_array_copy(finishing->pool, own);
+    int                       i, j;
+
+    for (i = 0; inherited != own && i < inherited->nelts; i++) {
+        int hidden = 0;
+
+        for (j = 0; j < own->nelts; j++) {
+            hidden |= strcmp(block_at(inherited, i)->issuer, block_at(own, j)->issuer) == 0;
+        }
+        if (!hidden) {
+            APR_ARRAY_PUSH(blocks, mto_block_t *) = block_at(inherited, i);
+        }
+    }
+    return blocks;
+}
+
+static const char *shared_audience(const mto_block_t *a, const mto_block_t *b)
+{
+    int i, j;
+
+    for (i = 0; i < a->audiences->nelts; i++) {
+        for (j = 0; j < b->audiences->nelts; j++) {
+            if (strcmp(APR_ARRAY_IDX(a->audiences, i, const char *), APR_ARRAY_IDX(b->audiences, j, const char *))
+                == 0) {
+                return APR_ARRAY_IDX(a->audiences, i, const char *);
+            }
+        }
+    }
+    return NULL;
+}
+
+/* What stands against two blocks in one server; NULL: nothing. */
+static const char *conflict_of(const mto_block_t *a, const mto_block_t *b, apr_pool_t *pool)
+{
+    const char *audience;
+
+    if (a->name != NULL && b->name != NULL && strcmp(a->name, b->name) == 0) {
+        return apr_psprintf(pool, "has the same NAME %s; give each block its own", a->name);
+    }
+    if ((a->name != NULL && strcmp(a->name, b->issuer) == 0) || (b->name != NULL && strcmp(b->name, a->issuer) == 0)) {
+        return "has the other's NAME as its issuer; choose another NAME";
+    }
+    if (strcmp(a->issuer, b->issuer) != 0) {
+        return NULL;
+    }
+    if (a->name == NULL || b->name == NULL) {
+        return "is for the same issuer; give both a NAME: <MTLSOAuthIssuer ISS NAME>";
+    }
+    if (a->any_audience || b->any_audience) {
+        return "is for the same issuer, and one of them says \"MTLSOAuthAudience any\"; name disjoint audiences";
+    }
+    audience = shared_audience(a, b);
+    return audience == NULL
+               ? NULL
+               : apr_psprintf(pool, "is for the same issuer and audience %s; make the audiences disjoint", audience);
+}
+
+static void check_blocks(finishing_t *finishing, server_rec *server, const apr_array_header_t *blocks)
+{
+    int i, j;
+
+    for (i = 0; i < blocks->nelts; i++) {
+        for (j = 0; j < i; j++) {
+            const mto_block_t *a = block_at(blocks, j), *b = block_at(blocks, i);
+            const char        *conflict = conflict_of(a, b, finishing->pool);
+
+            if (conflict != NULL) {
+                ap_log_error(ERROR_LINE, server, "%s: <MTLSOAuthIssuer %s> and the block at %s: the latter %s",
+                             b->where, b->issuer, a->where, conflict);
+                finishing->mistakes++;
+            }
+        }
+    }
+}
+
+static void finish_server(finishing_t *finishing, server_rec *server)
+{
+    mto_server_config_t      *config = mto_server_config_of(server);
+    const apr_array_header_t *blocks = blocks_of(finishing, server);
+    apr_array_header_t       *policies = apr_array_make(finishing->pool, blocks->nelts + 1, sizeof(mto_policy_t *));
+    mto_settings_t            defaults = mto_settings_default(finishing->pool);
+    int                       i;
+
+    defaults = mto_settings_merge(&defaults, &mto_server_config_of(finishing->main_server)->settings);
+    defaults = mto_settings_merge(&defaults, &config->settings);
+    check_blocks(finishing, server, blocks);
+    for (i = 0; i < blocks->nelts; i++) {
+        const mto_block_t *block = block_at(blocks, i);
+        mto_issuer_t      *issuer = apr_pcalloc(finishing->pool, sizeof *issuer);
+
+        issuer->block = block;
+        issuer->policy.issuer = block->issuer;
+        issuer->policy.name = block->name;
+        issuer->policy.audiences = block->audiences;
+        issuer->policy.settings = mto_settings_merge(&defaults, &block->settings);
+        issuer->keys = keys_of(finishing, server, block);
+        issuer->log_limits = mto_log_limits_create(finishing->pool);
+        APR_ARRAY_PUSH(policies, const mto_policy_t *) = &issuer->policy;
+    }
+    config->policies = policies;
+    config->log_limits = mto_log_limits_create(finishing->pool);
+}
+
+/* --- MTLSOAuthAcceptIssuers --------------------------------------------------------------------------------------- */
+
+int mto_server_knows(const server_rec *server, const char *issuer)
+{
+    const mto_server_config_t *config = mto_server_config_of(server);
+    apr_array_header_t         one = {NULL, sizeof issuer, 1, 1, (char *)&issuer};
+    int                        i;
+
+    for (i = 0; i < config->policies->nelts; i++) {
+        if (mto_policy_is_one_of(APR_ARRAY_IDX(config->policies, i, const mto_policy_t *), &one)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const char *mto_unknown_issuer_text(const mto_directory_config_t *directory, const char *issuer, apr_pool_t *pool)
+{
+    return apr_psprintf(
+        pool,
+        "%s: MTLSOAuthAcceptIssuers %s: no <MTLSOAuthIssuer> of this server has that ISS or NAME; add the "
+        "section, or write one that is there",
+        directory->accepted_where, issuer);
+}
+
+/* A Location of the main server holds in every virtual host, so any server that knows the issuer will do for it. */
+static int is_known(const finishing_t *finishing, const server_rec *server, const char *issuer)
+{
+    const server_rec *other;
+
+    if (server != finishing->main_server) {
+        return mto_server_knows(server, issuer);
+    }
+    for (other = server; other != NULL; other = other->next) {
+        if (mto_server_knows(other, issuer)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void check_accepting(finishing_t *finishing, server_rec *server)
+{
+    const apr_array_header_t *accepting = mto_server_config_of(server)->accepting;
+    int                       i, j;
+
+    for (i = 0; i < accepting->nelts; i++) {
+        const mto_directory_config_t *directory = APR_ARRAY_IDX(accepting, i, const mto_directory_config_t *);
+
+        for (j = 0; j < directory->demand.accepted_issuers->nelts; j++) {
+            const char *issuer = APR_ARRAY_IDX(directory->demand.accepted_issuers, j, const char *);
+
+            if (!is_known(finishing, server, issuer)) {
+                ap_log_error(
+                    ERROR_LINE, server,
+                    "%s: MTLSOAuthAcceptIssuers %s: no <MTLSOAuthIssuer> of this server has that ISS or NAME; add "
+                    "the section, or write one that is there",
+                    directory->accepted_where, issuer);
+                finishing->mistakes++;
+            }
+        }
+    }
+}
+
+int mto_servers_finish(apr_pool_t *pool, server_rec *main_server)
+{
+    finishing_t finishing = {pool, main_server, apr_hash_make(pool), 0};
+    server_rec *server;
+
+    for (server = main_server; server != NULL; server = server->next) {
+        if (mto_server_is_own(server, main_server)) {
+            finish_server(&finishing, server);
+        }
+    }
+    for (server = main_server; server != NULL; server = server->next) {
+        if (mto_server_is_own(server, main_server)) {
+            check_accepting(&finishing, server);
+        }
+    }
+    return finishing.mistakes == 0 ? OK : !OK;
+}

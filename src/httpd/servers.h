@@ -1,0 +1,38 @@
+/* The finished policies of every server: blocks inherited, values filled in, keys loaded, contradictions refused. */
+#ifndef MTO_SERVERS_H
+#define MTO_SERVERS_H
+
+#include "core/keyset.h"
+#include "core/policy.h"
+#include "httpd/directives.h"
+
+#include <httpd.h>
+
+/* A finished policy and what belongs to it in this process. */
+typedef struct {
+    mto_policy_t            policy; /* first, so that a policy leads back here: mto_issuer_of */
+    const mto_block_t      *block;
+    mto_keyset_t           *keys;       /* in force */
+    struct mto_log_limit_t *log_limits; /* one a refusal: answer.c */
+} mto_issuer_t;
+
+/* The issuer that a policy of mto_server_config_t.policies is the start of. */
+const mto_issuer_t *mto_issuer_of(const mto_policy_t *policy);
+
+/* Finishes all servers (DESIGN section 4, "Finishing"). Returns OK, or !OK after an error line for each mistake.
+ * Without a network call. pool lives as long as the configuration. */
+int mto_servers_finish(apr_pool_t *pool, server_rec *main_server);
+
+/* Whether that block is among blocks (mto_block_t *). */
+int mto_block_is_in(const mto_block_t *block, const apr_array_header_t *blocks);
+
+/* Whether a policy of the server has that ISS or NAME. */
+int mto_server_knows(const server_rec *server, const char *issuer);
+
+/* What to say of an MTLSOAuthAcceptIssuers that names an issuer which is not there. */
+const char *mto_unknown_issuer_text(const mto_directory_config_t *directory, const char *issuer, apr_pool_t *pool);
+
+/* Whether a server has directives of its own: a virtual host without shares the main server's configuration. */
+int mto_server_is_own(const server_rec *server, const server_rec *main_server);
+
+#endif

@@ -1,0 +1,192 @@
+#include "httpd/values.h"
+
+#include "core/algorithm.h"
+#include "httpd/directives.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+const char *mto_value_error(cmd_parms *cmd, const char *value, const char *remedy)
+{
+    return apr_pstrcat(cmd->pool, cmd->cmd->name, *value != '\0' ? " " : "", value, ": ", remedy, NULL);
+}
+
+const char *mto_value_twice(cmd_parms *cmd, const char *value)
+{
+    return mto_value_error(cmd, value,
+                           "the directive is given twice here; say it once, with all its values on one line");
+}
+
+int mto_value_in_htaccess(cmd_parms *cmd)
+{
+    return ap_check_cmd_context(cmd, NOT_IN_HTACCESS) != NULL;
+}
+
+/* The settings that a directive of a server or a block is about. */
+static mto_settings_t *settings_of(cmd_parms *cmd)
+{
+    mto_server_config_t *server = mto_server_config_of(cmd->server);
+
+    return server->open_block != NULL ? &server->open_block->settings : &server->settings;
+}
+
+/* The member of the settings that the row of the command table names. */
+static void *member_of(mto_settings_t *settings, size_t offset)
+{
+    return (char *)settings + offset;
+}
+
+static const char *list_of(const mto_word_t *words, apr_pool_t *pool)
+{
+    const char *list = words->word;
+
+    for (words++; words->word != NULL; words++) {
+        list = apr_pstrcat(pool, list, ", ", words->word, NULL);
+    }
+    return list;
+}
+
+const apr_array_header_t *mto_value_texts(cmd_parms *cmd, int argc, char *const argv[], const char **error)
+{
+    apr_array_header_t *texts = apr_array_make(cmd->pool, argc > 0 ? argc : 1, sizeof(const char *));
+    int                 i, j;
+
+    if (argc == 0 || *argv[0] == '\0') {
+        *error = mto_value_error(cmd, "", "needs at least one value");
+        return NULL;
+    }
+    for (i = 0; i < argc; i++) {
+        for (j = 0; j < i; j++) {
+            if (strcmp(argv[i], argv[j]) == 0) {
+                *error = mto_value_error(cmd, argv[i], "stands here twice; say each value once");
+                return NULL;
+            }
+        }
+        APR_ARRAY_PUSH(texts, const char *) = argv[i];
+    }
+    return texts;
+}
+
+const mto_word_setting_t mto_use_mutual_tls_setting = {APR_OFFSETOF(mto_settings_t, use_mutual_tls),
+                                                       mto_mutual_tls_words};
+const mto_word_setting_t mto_report_mutual_tls_setting = {APR_OFFSETOF(mto_settings_t, report_mutual_tls),
+                                                          mto_report_mutual_tls_words};
+const mto_word_setting_t mto_profile_setting = {APR_OFFSETOF(mto_settings_t, profile), mto_profile_words};
+
+const char *mto_value_set_word(cmd_parms *cmd, const mto_word_setting_t *setting, const char *word)
+{
+    int *member = member_of(settings_of(cmd), setting->offset);
+    int  value = mto_word_value(setting->words, word);
+
+    if (value == MTO_UNSET) {
+        return mto_value_error(cmd, word,
+                               apr_pstrcat(cmd->pool, "is not one of ", list_of(setting->words, cmd->pool), NULL));
+    }
+    if (*member != MTO_UNSET) {
+        return mto_value_twice(cmd, word);
+    }
+    *member = value;
+    return NULL;
+}
+
+const mto_time_setting_t mto_clock_skew_setting = {APR_OFFSETOF(mto_settings_t, clock_skew), 0, MTO_CLOCK_SKEW_MOST,
+                                                   "a time from 0 to 300s", NULL};
+const mto_time_setting_t mto_max_token_lifetime_setting = {APR_OFFSETOF(mto_settings_t, max_token_lifetime),
+                                                           apr_time_from_sec(1), apr_time_from_sec(366 * 86400),
+                                                           "off or a time from 1s to 366 days", "off"};
+
+/* httpd's own parser takes what stands behind the unit; here a time is digits and one of its units. */
+static int parse_time(const char *text, apr_interval_time_t *time)
+{
+    size_t digits = strspn(text, "0123456789"), letters = strspn(text + digits, "abcdefghijklmnopqrstuvwxyz");
+
+    return digits > 0 && digits <= 9 && letters <= 3 && text[digits + letters] == '\0'
+           && ap_timeout_parameter_parse(text, time, "s") == APR_SUCCESS;
+}
+
+const char *mto_value_set_time(cmd_parms *cmd, void *unused, const char *text)
+{
+    const mto_time_setting_t *setting = cmd->info;
+    apr_interval_time_t      *member = member_of(settings_of(cmd), setting->offset), time;
+
+    (void)unused;
+    if (setting->off != NULL && strcasecmp(text, setting->off) == 0) {
+        time = 0;
+    }
+    else if (!parse_time(text, &time) || time < setting->least || time > setting->most) {
+        return mto_value_error(cmd, text,
+                               apr_pstrcat(cmd->pool, "is not ", setting->range, " (for example 30s, 5min, 1h)", NULL));
+    }
+    if (*member != MTO_UNSET) {
+        return mto_value_twice(cmd, text);
+    }
+    *member = time;
+    return NULL;
+}
+
+const char *mto_value_set_paths(cmd_parms *cmd, void *unused, int argc, char *const argv[])
+{
+    const apr_array_header_t **member = member_of(settings_of(cmd), (size_t)cmd->info), *texts;
+    apr_array_header_t        *paths = apr_array_make(cmd->pool, argc > 0 ? argc : 1, sizeof(const mto_claim_path_t *));
+    const char                *error;
+    int                        i;
+
+    (void)unused;
+    if (*member != NULL) {
+        return mto_value_twice(cmd, argc > 0 ? argv[0] : "");
+    }
+    texts = mto_value_texts(cmd, argc, argv, &error);
+    if (texts == NULL) {
+        return error;
+    }
+    for (i = 0; i < argc; i++) {
+        const mto_claim_path_t *path = mto_claim_path_parse(argv[i], cmd->pool, &error);
+        if (path == NULL) {
+            return mto_value_error(
+                cmd, argv[i],
+                apr_pstrcat(cmd->pool, error, "; write a claim as name or outer.inner, and \\. for a dot", NULL));
+        }
+        APR_ARRAY_PUSH(paths, const mto_claim_path_t *) = path;
+    }
+    *member = paths;
+    return NULL;
+}
+
+const char *mto_value_set_suffix(cmd_parms *cmd, void *unused, const char *suffix)
+{
+    mto_settings_t *settings = settings_of(cmd);
+
+    (void)unused;
+    if (settings->remote_user_suffix != NULL) {
+        return mto_value_twice(cmd, suffix);
+    }
+    settings->remote_user_suffix = suffix;
+    return NULL;
+}
+
+const char *mto_value_set_algorithms(cmd_parms *cmd, void *unused, int argc, char *const argv[])
+{
+    mto_settings_t *settings = settings_of(cmd);
+    const char     *error;
+    unsigned        algorithms = 0;
+    int             i;
+
+    (void)unused;
+    if (settings->algorithms != 0) {
+        return mto_value_twice(cmd, argc > 0 ? argv[0] : "");
+    }
+    if (mto_value_texts(cmd, argc, argv, &error) == NULL) {
+        return error;
+    }
+    for (i = 0; i < argc; i++) {
+        const mto_algorithm_t *algorithm = mto_algorithm_find(argv[i]);
+        if (algorithm == NULL) {
+            return mto_value_error(cmd, argv[i],
+                                   "is not one of RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA "
+                                   "Ed25519 Ed448; none and HS* are never accepted");
+        }
+        algorithms |= mto_algorithm_bit(algorithm);
+    }
+    settings->algorithms = algorithms;
+    return NULL;
+}

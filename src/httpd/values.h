@@ -1,0 +1,55 @@
+/* Reading the values of directives: the texts of errors, and the settings that servers and issuer blocks share. */
+#ifndef MTO_VALUES_H
+#define MTO_VALUES_H
+
+#include "core/policy.h"
+
+#include <httpd.h>
+
+#include <http_config.h>
+
+/* A setting that is one word of a table. */
+typedef struct {
+    size_t            offset; /* of an int in mto_settings_t */
+    const mto_word_t *words;
+} mto_word_setting_t;
+
+/* A setting that is a time. */
+typedef struct {
+    size_t              offset; /* of an apr_interval_time_t in mto_settings_t */
+    apr_interval_time_t least, most;
+    const char         *range; /* for the error */
+    const char         *off;   /* word for 0; NULL: there is none */
+} mto_time_setting_t;
+
+extern const mto_word_setting_t mto_use_mutual_tls_setting;
+extern const mto_word_setting_t mto_report_mutual_tls_setting;
+extern const mto_word_setting_t mto_profile_setting;
+extern const mto_time_setting_t mto_clock_skew_setting;
+extern const mto_time_setting_t mto_max_token_lifetime_setting;
+
+/* "DIRECTIVE value: remedy", for a handler to return. Every error names these three. */
+const char *mto_value_error(cmd_parms *cmd, const char *value, const char *remedy);
+
+/* The error of a directive that is there twice in one place; value: its second one. */
+const char *mto_value_twice(cmd_parms *cmd, const char *value);
+
+/* Whether the directive stands in an .htaccess. */
+int mto_value_in_htaccess(cmd_parms *cmd);
+
+/* The values of a list directive (const char *); NULL with *error when there is none or one stands there twice. */
+const apr_array_header_t *mto_value_texts(cmd_parms *cmd, int argc, char *const argv[], const char **error);
+
+/* Sets a word of a server or of the open block. */
+const char *mto_value_set_word(cmd_parms *cmd, const mto_word_setting_t *setting, const char *word);
+
+/* Handlers of the command table for settings of a server or of the open block. cmd->info: a mto_time_setting_t. */
+const char *mto_value_set_time(cmd_parms *cmd, void *unused, const char *text);
+
+/* cmd->info: offset of a list of claim paths in mto_settings_t. */
+const char *mto_value_set_paths(cmd_parms *cmd, void *unused, int argc, char *const argv[]);
+
+const char *mto_value_set_suffix(cmd_parms *cmd, void *unused, const char *suffix);
+const char *mto_value_set_algorithms(cmd_parms *cmd, void *unused, int argc, char *const argv[]);
+
+#endif

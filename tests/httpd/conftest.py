@@ -1,0 +1,95 @@
+"""Fixtures of the httpd tests: one PKI and one set of keys a session, servers that live as long as their test file."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from support import environment
+from support.client import Connection, tls_context
+from support.keys import Key, write_jwks
+from support.pki import Pki
+from support.server import Httpd
+
+
+def pytest_configure():
+    if not environment.MODULE.exists():
+        raise pytest.UsageError(f"{environment.MODULE} is not built (MTO_MODULE names another)")
+    if not environment.HTTPD or not environment.MODULES_DIR.is_dir():
+        raise pytest.UsageError("no httpd found: set MTO_HTTPD and MTO_MODULES_DIR")
+
+
+@pytest.fixture(scope="session")
+def work():
+    """A directory that httpd's children can enter, which pytest's own tmp_path is not for them."""
+    directory = Path(tempfile.mkdtemp(prefix="mto-httpd-"))
+    directory.chmod(0o755)
+    yield directory
+    if not environment.KEEP:
+        shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def pki(work):
+    return Pki(work)
+
+
+@pytest.fixture(scope="session")
+def key():
+    """The key most tokens are signed with."""
+    return Key("ES256", kid="k1")
+
+
+@pytest.fixture(scope="session")
+def jwks(work, key):
+    """The JWK Set file with that key."""
+    return write_jwks(work / "jwks.json", key.jwk(alg="ES256"))
+
+
+@pytest.fixture(scope="session")
+def make_httpd(work, pki):
+    """Makes a server without starting it: for configtest."""
+    def make(*args, **settings):
+        return Httpd(_new_directory(work), pki, *args, **settings)
+    return make
+
+
+@pytest.fixture(scope="module")
+def launch(make_httpd):
+    """Starts servers that end with the test file."""
+    started = []
+
+    def start(*args, **settings):
+        started.append(make_httpd(*args, **settings))
+        return started[-1].start()
+    yield start
+    faults = []
+    for server in started:
+        try:
+            server.stop()
+        except AssertionError as fault:
+            faults.append(str(fault))
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture(scope="module")
+def connect(pki):
+    """Kept-alive connections, one for each (server, host, certificate, TLS version), closed with the test file."""
+    opened = {}
+
+    def connection(server, certificate=None, host="localhost", version=None):
+        label = (server.port, host, certificate and certificate.label, version)
+        if label not in opened:
+            context = tls_context(pki.authority.path, certificate, version)
+            opened[label] = Connection(server.port, host, context)
+        return opened[label]
+    yield connection
+    for one in opened.values():
+        one.close()
+
+
+def _new_directory(work):
+    directory = Path(tempfile.mkdtemp(dir=work))
+    directory.chmod(0o755)
+    return directory

@@ -1,0 +1,47 @@
+"""What an answer must look like: one function for the admitted, one for the refused."""
+
+import re
+
+# refusal code -> status and OAuth error, as the specification lists them
+REFUSALS = {
+    "no_token": (401, None),
+    "token_repeated": (400, "invalid_request"), "request_malformed": (400, "invalid_request"),
+    "tls_required": (403, None), "claim_denied": (403, None),
+    **{code: (401, "invalid_token") for code in """
+        token_malformed token_too_large algorithm_not_allowed key_unknown signature_invalid type_not_allowed
+        critical_header claims_malformed issuer_unknown issuer_not_accepted audience_mismatch token_expired
+        token_not_yet_valid lifetime_exceeded claim_missing user_claim_missing user_claim_malformed binding_missing
+        binding_malformed binding_unsupported certificate_missing certificate_mismatch""".split()},
+}
+
+# RFC 6750 section 3: the characters of a quoted error or error_description
+DESCRIPTION = r'[\x20\x21\x23-\x5b\x5d-\x7e]+'
+
+
+def admitted(answer, user="alice", binding="unbound"):
+    assert (answer.status, answer.refusal) == (200, None), answer
+    assert answer.user == user, answer
+    assert answer.binding == binding, answer
+    assert answer.challenge is None, answer
+    assert answer.body == b"the secret\n", answer.body
+
+
+def refused(answer, *codes, realm="localhost"):
+    """The answer names one of these codes and looks as that code must."""
+    assert answer.refusal in codes, (answer, codes)
+    status, error = REFUSALS[answer.refusal]
+    assert answer.status == status, answer
+    assert b"the secret" not in answer.body
+    # a Require line refuses somebody whom the token has made known
+    assert not answer.binding or answer.refusal == "claim_denied", answer
+    if status == 403:
+        assert answer.challenge is None, answer
+        return
+    assert not answer.user, answer
+    assert re.fullmatch(challenge(realm, error), answer.challenge or ""), answer
+
+
+def challenge(realm, error):
+    """The pattern of the one WWW-Authenticate field of a refusal."""
+    opening = f'Bearer realm="{re.escape(realm)}"'
+    return f'{opening}, error="{error}", error_description="{DESCRIPTION}"' if error else opening

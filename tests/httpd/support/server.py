@@ -1,0 +1,208 @@
+"""One private httpd: writes its configuration, starts, reloads and stops it, and reads its log."""
+
+import re
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from support import environment, sanitizer
+
+MODULES = ["log_config", "unixd", "authn_core", "authz_core", "authz_user", "authz_host", "auth_basic", "authn_file",
+           "alias", "dir", "env", "headers", "setenvif", "mime", "rewrite", "include", "negotiation", "filter",
+           "socache_shmcb", "ssl", "http2", "proxy", "proxy_http"]
+
+# what a test reads off an answer: the user, and the environment the module set
+SHOWN = {"X-User": "REMOTE_USER", "X-Auth-Type": "AUTH_TYPE", **{
+    "X-" + name.title().replace("_", "-"): f"reqenv:MTLS_OAUTH_{name}" for name in (
+        "ISSUER", "SUBJECT", "CLIENT_ID", "SCOPE", "JTI", "BINDING", "CERT_THUMBPRINT", "REFUSAL", "REPORTED")}}
+
+FILES = {"public.txt": "for everyone\n", "api/secret.txt": "the secret\n"}
+
+
+@dataclass
+class Host:
+    """A virtual host; `verify` is its SSLVerifyClient, None leaves that line out."""
+
+    text: str = ""
+    name: str = "localhost"
+    tls: bool = True
+    verify: str = "optional_no_ca"
+
+
+class Httpd:
+    """`main` is configuration of the main server; `{root}` in any text is the document root."""
+
+    def __init__(self, directory, pki, main="", hosts=(), files=None, level="debug", mpm="event"):
+        self.directory = Path(directory)
+        self._pki = pki
+        self._process = None
+        self._read_until = 0
+        self.port, self.plain_port = free_ports(2)
+        self.root = self.directory / "htdocs"
+        self.log = self.directory / "error.log"
+        self._configuration = self.directory / "httpd.conf"
+        self._sanitizer = self.directory / "sanitizer"
+        for made in (self.root, self._sanitizer):
+            made.mkdir()
+        self._sanitizer.chmod(0o777)
+        for name, text in (FILES if files is None else files).items():
+            self.write(name, text)
+        self.configure(main, hosts, level, mpm)
+
+    def write(self, name, text):
+        """A file of the document root."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def configure(self, main="", hosts=(), level="debug", mpm="event"):
+        """Replaces the configuration; it holds from the next start or reload."""
+        text = self._base(level, mpm) + main + "".join(self._host(host) for host in hosts)
+        self._configuration.write_text(text.replace("{root}", str(self.root)))
+
+    def configtest(self, *defines):
+        """Exit code and everything that `httpd -t` says."""
+        done = subprocess.run(self._command("-t", *[word for name in defines for word in ("-D", name)]),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
+                              errors="replace", env=sanitizer.process_environment(self._sanitizer))
+        self._no_sanitizer_report()
+        return done.returncode, done.stdout
+
+    def start(self):
+        """Returns when the server accepts; a server that does not start raises with its log."""
+        with open(self.directory / "output.log", "wb") as output:
+            # a session of its own, since the prefork MPM ends with a signal to its whole process group
+            self._process = subprocess.Popen(self._command("-D", "FOREGROUND"), stdout=output, stderr=output, start_new_session=True,
+                                             env=sanitizer.process_environment(self._sanitizer))
+        # it listens before it takes signals
+        self._until(lambda: self._resumed() and accepts(self.port) and accepts(self.plain_port), "did not start")
+        return self
+
+    def reload(self):
+        """Graceful restart; returns when only children with the new configuration are left."""
+        seen, children = self._resumed(), self._children()
+        self._process.send_signal(signal.SIGUSR1)
+        self._until(lambda: self._resumed() > seen and not children & self._children(), "did not reload")
+
+    def stop(self):
+        """Ends the process; a child that crashed or a sanitizer report fails the caller."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+        self._no_sanitizer_report()
+        crashes = [line for line in self.lines() if "exit signal" in line]
+        assert not crashes, crashes
+
+    def lines(self):
+        """The whole error log."""
+        return self.log.read_text(errors="surrogateescape").splitlines() if self.log.exists() else []
+
+    def new_lines(self):
+        """What the error log gained since the last call."""
+        everything = self.lines()
+        gained = everything[self._read_until:]
+        self._read_until = len(everything)
+        return gained
+
+    def refusals(self):
+        """The refusal lines among the new lines of the log, from the word `refused` on."""
+        found = (re.search(r"\brefused (?:\w+) .*", line) for line in self.new_lines())
+        return [match.group(0) for match in found if match]
+
+    def _base(self, level, mpm):
+        account = environment.server_account()
+        return f"""
+ServerRoot "{self.directory}"
+DefaultRuntimeDir "{self.directory}"
+PidFile "{self.directory}/httpd.pid"
+ServerName main.example.test
+{load_modules([f"mpm_{mpm}", *MODULES])}
+LoadModule auth_mtls_oauth_module "{environment.MODULE}"
+{f"User {account[0]}{chr(10)}Group {account[1]}" if account else ""}
+StartServers 2
+MaxKeepAliveRequests 0
+KeepAliveTimeout 60
+GracefulShutdownTimeout 5
+LimitRequestFieldSize 131072
+ErrorLog "{self.log}"
+LogLevel warn auth_mtls_oauth:{level}
+TypesConfig /dev/null
+Listen 127.0.0.1:{self.port}
+Listen 127.0.0.1:{self.plain_port}
+SSLSessionCache "shmcb:{self.directory}/sessions(512000)"
+SSLCACertificateFile "{self._pki.authority.path}"
+SSLCertificateFile "{self._pki.server.path}"
+SSLCertificateKeyFile "{self._pki.server.key_path}"
+DocumentRoot "{{root}}"
+<Directory "/">
+    Require all denied
+</Directory>
+<Directory "{{root}}">
+    Require all granted
+</Directory>
+""" + "".join(f'Header always set {header} "expr=%{{{variable}}}"\n' for header, variable in SHOWN.items())
+
+    def _host(self, host):
+        tls = ["Protocols h2 http/1.1", "SSLEngine on"]
+        if host.verify:
+            tls.append(f"SSLVerifyClient {host.verify}")
+        return (f"<VirtualHost 127.0.0.1:{self.port if host.tls else self.plain_port}>\n"
+                f"ServerName {host.name}\n" + "\n".join(tls if host.tls else []) + f"\n{host.text}\n</VirtualHost>\n")
+
+    def _command(self, *arguments):
+        return [environment.HTTPD, "-d", str(self.directory), "-f", str(self._configuration), *arguments]
+
+    def _children(self):
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._process.pid)], stdout=subprocess.PIPE, text=True, check=False)
+        return set(listed.stdout.split())
+
+    def _resumed(self):
+        return sum("resuming normal operations" in line for line in self.lines())
+
+    def _until(self, condition, complaint):
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                break
+            if condition():
+                return
+            time.sleep(0.02)
+        said = (self.directory / "output.log").read_text(errors="replace")
+        raise RuntimeError(f"httpd {complaint}:\n{said}\n" + "\n".join(self.lines()[-40:]))
+
+    def _no_sanitizer_report(self):
+        told = sanitizer.reports(self._sanitizer)
+        assert not told, told
+
+
+def load_modules(names):
+    """LoadModule lines for those that are shared objects here; the others are linked into httpd."""
+    paths = ((name, environment.MODULES_DIR / f"mod_{name}.so") for name in names)
+    return "\n".join(f'LoadModule {name}_module "{path}"' for name, path in paths if path.exists())
+
+
+def free_ports(count):
+    """Loopback ports nobody listens on now."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+def accepts(port):
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,196 @@
+/* json: strict and bounded reading of what others wrote (DESIGN sections 4 and 9). */
+#include "support.h"
+
+#include "core/json.h"
+
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    const char *text;
+    const char *reason; /* NULL: accepted */
+    size_t      length; /* 0: up to its NUL */
+} row_t;
+
+#define NUL_TEXT "a NUL character in a string"
+#define TWICE    "a member occurs twice"
+#define RANGE    "a number out of range"
+
+static const row_t rows[] = {
+    {"empty object", "{}", NULL, 0},
+    {"white space around", " \t\r\n{ } \r\n", NULL, 0},
+    {"all types", "{\"a\":[1,-1,1.5,true,false,null,\"\"],\"b\":{}}", NULL, 0},
+    {"escapes", "{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\"}", NULL, 0},
+    {"two, three and four bytes of UTF-8", "{\"\xc3\xa9\":\"\xe2\x82\xac\xf0\x9f\x98\x80\"}", NULL, 0},
+    {"names that differ in case", "{\"exp\":1,\"EXP\":2}", NULL, 0},
+    {"the same name at two levels", "{\"a\":{\"a\":{\"a\":1}}}", NULL, 0},
+    {"largest 64-bit integer", "{\"a\":9223372036854775807}", NULL, 0},
+    {"smallest 64-bit integer", "{\"a\":-9223372036854775808}", NULL, 0},
+    {"large double", "{\"a\":1e308}", NULL, 0},
+    {"double too small to tell from 0", "{\"a\":1e-400}", NULL, 0},
+
+    {"member twice", "{\"exp\":1,\"exp\":2}", TWICE, 0},
+    {"member twice, same value", "{\"exp\":1,\"exp\":1}", TWICE, 0},
+    {"escaped twin", "{\"exp\":1,\"\\u0065xp\":2}", TWICE, 0},
+    {"escaped twin first", "{\"\\u0065\\u0078\\u0070\":1,\"exp\":2}", TWICE, 0},
+    {"escaped twin in capital hex", "{\"a/\":1,\"a\\u002F\":2}", TWICE, 0},
+    {"escaped slash", "{\"a/\":1,\"a\\/\":2}", TWICE, 0},
+    {"twin beyond the first plane", "{\"\xf0\x9f\x98\x80\":1,\"\\ud83d\\ude00\":2}", TWICE, 0},
+    {"empty name twice", "{\"\":1,\"\":2}", TWICE, 0},
+    {"twice, deep inside", "{\"a\":[{\"b\":{\"c\":1,\"c\":1}}]}", TWICE, 0},
+
+    {"NUL escaped in a value", "{\"a\":\"RS256\\u0000\"}", NUL_TEXT, 0},
+    {"NUL escaped in a name", "{\"exp\\u0000\":1}", NUL_TEXT, 0},
+    {"NUL byte in a value", "{\"a\":\"b\0c\"}", "not JSON", 11},
+    {"NUL byte behind", "{}\0", "not JSON", 3},
+    {"NUL byte in front", "\0{}", "not JSON", 3},
+
+    {"lone continuation byte", "{\"a\":\"\x80\"}", "not valid UTF-8", 0},
+    {"cut sequence", "{\"a\":\"\xe2\x82\"}", "not valid UTF-8", 0},
+    {"overlong slash", "{\"a\":\"\xc0\xaf\"}", "not valid UTF-8", 0},
+    {"overlong NUL", "{\"a\":\"\xc0\x80\"}", "not valid UTF-8", 0},
+    {"overlong in three bytes", "{\"a\":\"\xe0\x80\xaf\"}", "not valid UTF-8", 0},
+    {"surrogate in UTF-8", "{\"a\":\"\xed\xa0\x80\"}", "not valid UTF-8", 0},
+    {"beyond U+10FFFF", "{\"a\":\"\xf4\x90\x80\x80\"}", "not valid UTF-8", 0},
+    {"byte FF", "{\"a\":\"\xff\"}", "not valid UTF-8", 0},
+    {"Latin-1 in a name", "{\"\xe9\":1}", "not valid UTF-8", 0},
+    {"invalid UTF-8 outside of a string", "{\"a\":1}\xff", "not valid UTF-8", 0},
+    {"half a surrogate pair, escaped", "{\"a\":\"\\ud83d\"}", "not JSON", 0},
+    {"surrogate pair the wrong way round", "{\"a\":\"\\ude00\\ud83d\"}", "not JSON", 0},
+    {"UTF-16", "{\0}\0", "not JSON", 4},
+    {"byte order mark", "\xef\xbb\xbf{}", "not JSON", 0},
+
+    {"2 to the 63", "{\"a\":9223372036854775808}", RANGE, 0},
+    {"minus 2 to the 63, and one less", "{\"a\":-9223372036854775809}", RANGE, 0},
+    {"double too large", "{\"a\":1e309}", RANGE, 0},
+    {"double too small", "{\"a\":-1e309}", RANGE, 0},
+    {"exponent of 400 digits", NULL, RANGE, 0},
+
+    {"bytes behind", "{}x", "not JSON", 0},
+    {"a second object", "{}{}", "not JSON", 0},
+    {"a brace behind", "{}}", "not JSON", 0},
+    {"nothing", "", "not JSON", 0},
+    {"white space alone", "  ", "not JSON", 0},
+    {"cut", "{\"a\":1", "not JSON", 0},
+    {"cut in a string", "{\"a", "not JSON", 0},
+    {"ends with a backslash", "{\"a\\", "not JSON", 0},
+    {"trailing comma", "{\"a\":1,}", "not JSON", 0},
+    {"single quotes", "{'a':1}", "not JSON", 0},
+    {"name without quotes", "{a:1}", "not JSON", 0},
+    {"comment", "{/**/}", "not JSON", 0},
+    {"NaN", "{\"a\":NaN}", "not JSON", 0},
+    {"Infinity", "{\"a\":Infinity}", "not JSON", 0},
+    {"leading zero", "{\"a\":01}", "not JSON", 0},
+    {"plus sign", "{\"a\":+1}", "not JSON", 0},
+    {"hex number", "{\"a\":0x1}", "not JSON", 0},
+    {"point without digits", "{\"a\":1.}", "not JSON", 0},
+    {"TRUE", "{\"a\":TRUE}", "not JSON", 0},
+    {"line feed in a string", "{\"a\":\"\n\"}", "not JSON", 0},
+    {"tabulator in a string", "{\"a\":\"\t\"}", "not JSON", 0},
+    {"unknown escape", "{\"a\":\"\\x41\"}", "not JSON", 0},
+
+    {"array at the top", "[]", "not a JSON object", 0},
+    {"array of an object", "[{}]", "not a JSON object", 0},
+    {"string", "\"{}\"", "not JSON", 0},
+    {"number", "1", "not JSON", 0},
+    {"null", "null", "not JSON", 0},
+    {"true", "true", "not JSON", 0},
+};
+
+static void check_text(const char *text, size_t length, const char *wanted)
+{
+    const char *reason = NULL;
+    json_t     *value = mto_json_read_object(text, length, &reason);
+
+    if (wanted == NULL && value == NULL) {
+        fail_msg("refused: %s", reason);
+    }
+    if (wanted != NULL) {
+        assert_null(value);
+        assert_non_null(reason);
+        assert_string_equal(reason, wanted);
+    }
+    json_decref(value);
+}
+
+static void row_is_read(const void *data)
+{
+    const row_t *row = data;
+    const char  *text = row->text != NULL ? row->text : support_text("{\"a\":1e%s}", support_repeat("9", 400));
+
+    check_text(text, row->length > 0 ? row->length : strlen(text), row->reason);
+}
+
+/* A text of `depth` levels: opening, inside, closing. The object at the top is the first. */
+typedef struct {
+    const char *name;
+    const char *open;
+    const char *inside;
+    const char *close;
+    int         depth;
+    const char *reason;
+} depth_t;
+
+static const depth_t depths[] = {
+    {"32 arrays and objects", "[", "", "]", 32, NULL},
+    {"33 arrays and objects", "[", "", "]", 33, "nested too deep"},
+    {"32 objects", "{\"a\":", "1", "}", 32, NULL},
+    {"33 objects", "{\"a\":", "1", "}", 33, "nested too deep"},
+    {"brackets in a string do not count", "[", "\"[[[[[[[[{{{{{{{{[[[[[[[[{{{{{{{{\"", "]", 32, NULL},
+    {"an escaped quotation mark ends no string", "[", "\"\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"", "]", 2, NULL},
+    {"a string may end with an escaped backslash", "[", "\"\\\\\"", "]", 33, "nested too deep"},
+    {"brackets that close in a string do not count", "[\"]]]]]]]]]]\",", "1", "]", 33, "nested too deep"},
+    {"2049 levels", "[", "", "]", 2049, "nested too deep"},
+    {"100000 levels", "[", "", "]", 100000, "nested too deep"},
+    {"100000 levels that never close", "[", "", "", 100000, "nested too deep"},
+    {"32 levels that never close", "[", "", "", 32, "not JSON"},
+};
+
+static void depth_is_bounded(const void *data)
+{
+    const depth_t *row = data;
+    const char    *text = support_text("{\"top\":%s%s%s}", support_repeat(row->open, row->depth - 1), row->inside,
+                                       support_repeat(row->close, row->depth - 1));
+
+    check_text(text, strlen(text), row->reason);
+}
+
+static void siblings_are_no_depth(const void *unused)
+{
+    const char *text = support_text("{\"a\":[%s[]]}", support_repeat("[[]],{\"b\":{}},", 1000));
+
+    (void)unused;
+    check_text(text, strlen(text), NULL);
+}
+
+static void length_is_kept(const void *unused)
+{
+    (void)unused;
+    check_text("{}garbage", 2, NULL);
+    check_text("{\"a\":1}", 6, "not JSON");
+    check_text("", 0, "not JSON");
+}
+
+static void string_member_is_told_from_others(const void *unused)
+{
+    json_t *object = json_pack("{s:s, s:i, s:n, s:s}", "text", "x", "number", 1, "null", "empty", "");
+
+    (void)unused;
+    assert_string_equal(mto_json_string(object, "text"), "x");
+    assert_string_equal(mto_json_string(object, "empty"), "");
+    assert_null(mto_json_string(object, "number"));
+    assert_null(mto_json_string(object, "null"));
+    assert_null(mto_json_string(object, "absent"));
+    assert_null(mto_json_string(NULL, "text"));
+    json_decref(object);
+}
+
+int main(void)
+{
+    support_table("strict JSON objects", row_is_read, TABLE(rows));
+    support_table("DESIGN section 4, at most 32 levels", depth_is_bounded, TABLE(depths));
+    support_case("3000 siblings are no depth", siblings_are_no_depth);
+    support_case("the length decides, not a NUL", length_is_kept);
+    support_case("a string member is told from others", string_member_is_told_from_others);
+    return support_run("json");
+}
