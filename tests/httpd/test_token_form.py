@@ -152,7 +152,7 @@ def test_type_that_is_no_string(ask, key, iss, typ):
 @pytest.mark.parametrize("claim, value", [
     ("events", {"http://schemas.openid.net/event/backchannel-logout": {}}), ("events", {}), ("at_hash", "x"), ("c_hash", "x"),
     ("s_hash", "x"), ("typ", "ID"), ("typ", "Refresh"), ("typ", "Offline"), ("typ", "Logout")])
-@pytest.mark.parametrize("header", [{"typ": "JWT"}, {"typ": ...}], ids=["JWT", "no type"])
+@pytest.mark.parametrize("header", [{"typ": "JWT"}, {"typ": ...}, {"typ": "at+jwt"}], ids=["JWT", "no type", "access token"])
 def test_id_refresh_and_logout_tokens(ask, key, claim, value, header):
     """The jwt profile refuses what its claims show to be an ID, refresh or logout token."""
     refused(ask(mint(key, claims(JWT, **{claim: value}), header)), "type_not_allowed")

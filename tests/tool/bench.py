@@ -38,8 +38,9 @@ class Outcome:
 
 def run(*arguments, stdin=b"", code=0, **options):
     """Runs the tool, which must exit with `code`, and returns its Outcome."""
-    done = subprocess.run([str(TOOL), *map(str, arguments)], input=stdin if isinstance(stdin, bytes) else stdin.encode(),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False, **options)
+    octets = stdin if isinstance(stdin, bytes) else stdin.encode()
+    done = subprocess.run([str(TOOL), *map(str, arguments)], input=octets, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=120, check=False, **options)
     outcome = Outcome(done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace"))
     assert outcome.code == code, outcome
     return outcome

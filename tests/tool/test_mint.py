@@ -118,7 +118,7 @@ def test_claims_by_option(jwk, options, wanted):
     (("--kid", "k2"), {"alg": "ES256", "typ": "at+jwt", "kid": "k2"}),
     (("--kid", ""), {"alg": "ES256", "typ": "at+jwt"}),
     (("--typ", "JWT"), {"alg": "ES256", "typ": "JWT", "kid": "k1"}),
-    (("--typ="), {"alg": "ES256", "kid": "k1"}),
+    (("--typ=",), {"alg": "ES256", "kid": "k1"}),
     (("--alg", "ES256"), {"alg": "ES256", "typ": "at+jwt", "kid": "k1"}),
 ])
 def test_header_by_option(jwk, options, wanted):
