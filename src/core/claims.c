@@ -18,7 +18,7 @@ static int read_time(const json_t *root, const char *name, apr_time_t *time)
     }
     if (json_is_integer(claim)) {
         json_int_t whole = json_integer_value(claim);
-        *time = whole > APR_INT64_MAX / APR_USEC_PER_SEC ? APR_INT64_MAX : whole * APR_USEC_PER_SEC;
+        *time = whole < 0 || whole > APR_INT64_MAX / APR_USEC_PER_SEC ? APR_INT64_MAX : whole * APR_USEC_PER_SEC;
         return whole >= 0;
     }
     seconds = json_real_value(claim);

@@ -366,14 +366,25 @@ const char *mto_key_read_jwk(mto_key_t *key, const json_t *jwk, mto_jwk_mode_t m
     return key_finish(key, pkey, json_string_value(kid), algorithm);
 }
 
+/* Stands in for OpenSSL's own question, which would wait at the terminal of whoever starts httpd. */
+static int no_passphrase(char *buffer, int size, int writing, void *unused)
+{
+    (void)buffer;
+    (void)size;
+    (void)writing;
+    (void)unused;
+    return -1;
+}
+
 /* The public key of the first PEM block that is a public key or a certificate. */
 static EVP_PKEY *pkey_from_pem(const char *pem, size_t length)
 {
     BIO      *bio = BIO_new_mem_buf(pem, (int)length);
-    EVP_PKEY *pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+    EVP_PKEY *pkey = PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
     X509     *certificate = NULL;
 
-    if (pkey == NULL && BIO_reset(bio) == 1 && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+    if (pkey == NULL && BIO_reset(bio) == 1
+        && (certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
         pkey = X509_get_pubkey(certificate);
     }
     X509_free(certificate);

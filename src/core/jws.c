@@ -70,8 +70,8 @@ mto_refusal_t mto_jws_read(mto_jws_t *jws, const char *text, size_t length, mto_
         return mto_verdict_refuse(verdict, MTO_TOKEN_MALFORMED, "the header is %s", reason);
     }
     size = mto_base64url_decode(jws->payload, first_dot + 1, (size_t)(second_dot - first_dot - 1));
-    if (size <= 0) {
-        return mto_verdict_refuse(verdict, MTO_TOKEN_MALFORMED, "the payload is empty or not base64url");
+    if (size < 0) {
+        return mto_verdict_refuse(verdict, MTO_TOKEN_MALFORMED, "the payload is not base64url");
     }
     jws->payload_size = (size_t)size;
     signature = jws->payload + size;

@@ -26,10 +26,10 @@ typedef struct {
     size_t                 signature_size;
 } mto_jws_t;
 
-/* Takes text[0..length) apart. Refuses with token_malformed (not three non-empty segments of canonical base64url,
- * header not a strict JSON object, kid or typ no string, an encrypted JWE), critical_header (crit or b64 present, RFC
- * 7515 section 4.1.11, RFC 7797) or algorithm_not_allowed (alg is none of ours). The header's jku, x5u, jwk and x5c are
- * never looked at (RFC 8725 section 3.10). *jws is mto_jws_clear's to free, also after a refusal. */
+/* Takes text[0..length) apart. Refuses with token_malformed (not three segments of canonical base64url, an empty header
+ * or signature, header not a strict JSON object, kid or typ no string, an encrypted JWE), critical_header (crit or b64
+ * present, RFC 7515 section 4.1.11, RFC 7797) or algorithm_not_allowed (alg is none of ours). The header's jku, x5u,
+ * jwk and x5c are never looked at (RFC 8725 section 3.10). *jws is mto_jws_clear's to free, also after a refusal. */
 mto_refusal_t mto_jws_read(mto_jws_t *jws, const char *text, size_t length, mto_verdict_t *verdict);
 
 /* Verifies the signature with the keys that the token's kid and algorithm allow: with a kid, keys of that kid and then

@@ -148,6 +148,18 @@ def test_cookie_twice(ask, token, text):
     refused(ask("/cookie/secret.txt", headers=cookie(text.replace("{token}", token))), "token_repeated")
 
 
+def test_cookie_in_two_fields(ask, token):
+    """httpd joins two Cookie fields with a comma; a pair is found behind it, and found twice if it is there twice."""
+    admitted(ask("/cookie/secret.txt", headers=cookie("a=1") + cookie(f"at={token}")))
+    refused(ask("/cookie/secret.txt", headers=cookie(f"at={token}") + cookie(f"at={token}")), "token_repeated")
+
+
+def test_answer_to_a_cookie_is_private(ask, token):
+    """A shared cache keeps answers to Authorization apart, and knows nothing of this cookie."""
+    assert "private" in ask("/cookie/secret.txt", headers=cookie(f"at={token}")).header("Cache-Control")
+    assert ask("/cookie/secret.txt", token=token).header("Cache-Control") is None
+
+
 def test_cookie_only_without_authorization(ask, token):
     """A request with Authorization is judged by it: a good cookie does not mend a bad header."""
     for value, code in (("Bearer a.b.c", "token_malformed"), ("Basic YWxpY2U6eA==", "no_token"), ("Bearer", "request_malformed")):

@@ -131,7 +131,7 @@ def test_no_token_bytes_in_the_log(ask, server, connect, pki, key, spoil):
 
 
 def test_rate_limit(launch, connect, text, key):
-    """At warn a flood of one refusal leaves few lines, and leaves the lines of other codes and issuers alone."""
+    """At warn a flood of one refusal leaves few lines and their number, and the lines of other codes and issuers alone."""
     server = launch(hosts=[Host(text)], level="warn")
     expired = mint(key, claims(ISSUER, exp=1))
     for _ in range(300):
@@ -145,3 +145,10 @@ def test_rate_limit(launch, connect, text, key):
     assert sum("refused token_expired" in line and OTHER in line for line in lines) == 1
     assert sum("refused audience_mismatch" in line for line in lines) == 1
     assert not any("no_token" in line for line in lines)
+    end = time.monotonic() + 15
+    while not lines or "left out" not in lines[-1]:
+        assert time.monotonic() < end, "no line says how many were left out"
+        time.sleep(0.5)
+        refused(connect(server).request(PATH, expired), "token_expired")
+        lines = server.refusals()
+    assert int(re.search(r"(\d+) lines? like this", lines[-1])[1]) > 100

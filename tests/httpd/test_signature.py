@@ -64,6 +64,7 @@ def broken(keys):
         "ec-crv-p384": (es, es.jwk(kid="ec-crv-p384", crv="P-384")),
         "ec-kty-rsa": (es, es.jwk(kid="ec-kty-rsa", kty="RSA")),
         "ec-padded-x": (es, es.jwk(kid="ec-padded-x", x=es.jwk()["x"] + "=")),
+        "ec-private": (es, es.jwk(kid="ec-private", d=encode(bytes(32)))),
         "kty-missing": (es, es.jwk(kid="kty-missing", kty=...)),
         "ed-short": (keys["Ed25519"], keys["Ed25519"].jwk(kid="ed-short", x=encode(bytes(31)))),
     }
@@ -268,7 +269,7 @@ def test_kid_of_a_key_that_cannot_sign_so(ask, keys, kid, algorithm):
 
 
 BROKEN = ["rsa-1024", "rsa-e1", "rsa-even-e", "rsa-kty-ec", "rsa-no-n", "ec-off-curve", "ec-zero", "ec-crv-p384",
-          "ec-kty-rsa", "ec-padded-x", "kty-missing", "ed-short"]
+          "ec-kty-rsa", "ec-padded-x", "ec-private", "kty-missing", "ed-short"]
 
 
 @pytest.mark.parametrize("kid", BROKEN)
@@ -300,6 +301,15 @@ def test_token_without_kid_finds_its_key(ask, keys, name):
     """Without a kid the keys that fit the algorithm are tried."""
     admitted(ask(mint(keys[name].using(name, None), claims(ISSUER))))
     refused(ask(mint(Key(name), claims(ISSUER))), "signature_invalid")
+
+
+def test_two_keys_of_one_kid(launch, connect, work):
+    """An issuer that rolls its key under one kid: both are tried."""
+    old, new = Key("ES256", kid="rolled"), Key("ES256", kid="rolled")
+    server = launch(hosts=[Host(issuer(ISSUER, write_jwks(work / "rolled.json", old.jwk(), new.jwk())) + location("/api"))])
+    for key in (old, new):
+        admitted(connect(server).request("/api/secret.txt", mint(key, claims(ISSUER))))
+    refused(connect(server).request("/api/secret.txt", mint(Key("ES256", kid="rolled"), claims(ISSUER))), "signature_invalid")
 
 
 def test_four_candidates_and_no_more(launch, connect, work):

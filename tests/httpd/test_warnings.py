@@ -42,6 +42,8 @@ SOUND = {
         issuer(ALPHA, jwks, name="a", audience="urn:a") + issuer(ALPHA, jwks, name="b", audience="urn:b") + location("/api"))],
     "clear text allowed": lambda jwks: [Host(
         blocks(jwks, "MTLSOAuthUseMutualTLS none") + location("/api", "MTLSOAuthRequireTLS off"), tls=False)],
+    "another Require admits without a user": lambda jwks: [Host(
+        blocks(jwks) + location("/api", "<RequireAny>\nRequire ip 127.0.0.1\nRequire valid-user\n</RequireAny>", require=""))],
     "nothing needs a certificate": lambda jwks: [Host(
         issuer(ALPHA, jwks, "MTLSOAuthUseMutualTLS none") + location("/api"), verify=None)],
 }

@@ -236,20 +236,24 @@ json_t *support_jwk(EVP_PKEY *pkey, const char *kid, const char *alg)
     return jwk;
 }
 
+const char *support_json(json_t *json)
+{
+    char       *text = json_dumps(json, JSON_COMPACT);
+    const char *copy = apr_pstrdup(support_pool(), text);
+
+    free(text);
+    json_decref(json);
+    return copy;
+}
+
 static const char *jwks_of(json_t *jwk, va_list more)
 {
-    json_t     *array = json_array(), *set = json_pack("{s:o}", "keys", array);
-    char       *text;
-    const char *copy;
+    json_t *array = json_array();
 
     for (; jwk != NULL; jwk = va_arg(more, json_t *)) {
         json_array_append_new(array, jwk);
     }
-    text = json_dumps(set, JSON_COMPACT);
-    copy = apr_pstrdup(support_pool(), text);
-    free(text);
-    json_decref(set);
-    return copy;
+    return support_json(json_pack("{s:o}", "keys", array));
 }
 
 const char *support_jwks(json_t *jwk, ...)

@@ -70,6 +70,9 @@ mto_key_kind_t support_kind_of(const char *alg);
 /* The public JWK of a key, a new reference. kid and alg may be NULL. */
 json_t *support_jwk(EVP_PKEY *pkey, const char *kid, const char *alg);
 
+/* The text of a JSON value, whose reference it takes. */
+const char *support_json(json_t *json);
+
 /* The text of a JWK Set of these JWKs, whose references it takes; end with NULL. */
 const char *support_jwks(json_t *jwk, ...);
 

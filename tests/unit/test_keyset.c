@@ -119,11 +119,9 @@ static void private_keys_are_left_out_unless_ignored(const void *unused)
 /* A document of count times the same key. */
 static const char *document_of(int count)
 {
-    char       *jwk = json_dumps(support_jwk(GOOD, NULL, NULL), JSON_COMPACT);
-    const char *text = support_text("{\"keys\":[%s%s]}", support_repeat(support_text("%s,", jwk), count - 1), jwk);
+    const char *jwk = support_json(support_jwk(GOOD, NULL, NULL));
 
-    free(jwk);
-    return text;
+    return support_text("{\"keys\":[%s%s]}", support_repeat(support_text("%s,", jwk), count - 1), jwk);
 }
 
 typedef struct {
