@@ -26,7 +26,8 @@ static int is_one_sequence(const unsigned char *der, size_t size)
     for (i = 0; i < octets; i++) {
         length = length << 8 | der[2 + i];
     }
-    return size == 2 + octets + length;
+    /* DER has one way to write a length: the short form below 128, and no leading zero. */
+    return size == 2 + octets + length && der[2] != 0 && (octets > 1 || length >= 0x80);
 }
 
 int mto_certificate_read_der(mto_certificate_t *certificate, const unsigned char *der, size_t size)

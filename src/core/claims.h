@@ -40,7 +40,7 @@ typedef struct {
 
 /* The way to a claim: names of members, outermost first. */
 typedef struct {
-    const char *text; /* as written */
+    const char *text; /* as written, borrowed */
     int         count;
     const char *names[];
 } mto_claim_path_t;

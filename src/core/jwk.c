@@ -17,6 +17,9 @@
 #define NUMBER_SIZE (MTO_RSA_BITS_MOST / 8)
 #define MEMBER_SIZE MTO_BASE64URL_DECODED_SIZE(MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE + 1))
 
+/* Longest RSA modulus that is checked for being prime. */
+#define RSA_BITS_CHECKED 4096
+
 /* Room for the canonical JSON of RFC 7638: an RSA modulus and exponent of the largest size, and the member names. */
 #define CANONICAL_SIZE (2 * MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE) + 64)
 
@@ -43,6 +46,8 @@ void mto_key_clear(mto_key_t *key)
 {
     EVP_PKEY_free(key->pkey);
     free(key->kid);
+    key->pkey = NULL;
+    key->kid = NULL;
 }
 
 int mto_key_fits(const mto_key_t *key, const mto_algorithm_t *algorithm)
@@ -50,7 +55,7 @@ int mto_key_fits(const mto_key_t *key, const mto_algorithm_t *algorithm)
     if ((algorithm->kinds & MTO_KEY_KIND(key->kind)) == 0) {
         return 0;
     }
-    /* A JWK that still says "EdDSA" is for both names of the algorithm (RFC 9864 section 2.2 deprecates it). */
+    /* "EdDSA" and the name of the curve are one algorithm (RFC 9864 section 2.2 deprecates the former). */
     if (key->algorithm == NULL || key->algorithm == algorithm) {
         return 1;
     }
@@ -143,28 +148,75 @@ static int kind_of(const EVP_PKEY *pkey)
 /* EVP takes an exponent of 1 and short moduli; we do not (RFC 7518 section 3.3, RFC 8725 section 3.5). */
 static const char *check_rsa(const EVP_PKEY *pkey)
 {
-    BIGNUM     *exponent = NULL;
+    BIGNUM     *modulus = NULL, *exponent = NULL;
     int         bits = EVP_PKEY_get_bits(pkey);
     const char *reason = NULL;
 
     if (bits < MTO_RSA_BITS_LEAST || bits > MTO_RSA_BITS_MOST) {
         return "RSA modulus not of 2048 to 16384 bits";
     }
-    if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1 || !BN_is_odd(exponent)
-        || BN_is_one(exponent) || BN_num_bits(exponent) > 64) {
+    if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &modulus) != 1 || !BN_is_odd(modulus)) {
+        reason = "RSA modulus not odd";
+    }
+    else if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1 || !BN_is_odd(exponent)
+             || BN_is_one(exponent) || BN_num_bits(exponent) > 64) {
         reason = "RSA exponent not an odd number from 3 to 64 bits";
     }
+    BN_free(modulus);
     BN_free(exponent);
     return reason;
 }
 
-static const char *check_public(EVP_PKEY *pkey)
+/* EVP looks at the form of these points alone. Under a key of small order a signature that fits every message is easily
+ * made (RFC 8725 section 3.4), and a second spelling of a point is no key that anybody made: y is below the field's
+ * prime p, and none of 0, 1, p - 1 and the two of order 8 that Ed25519 has. The sign of x, the topmost bit, does not
+ * matter. */
+static const char *check_edwards(const EVP_PKEY *pkey, mto_key_kind_t kind)
 {
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey, NULL);
-    int           ok = context != NULL && EVP_PKEY_public_check(context) == 1;
+    static const char *const primes[] = {
+        [MTO_KEY_ED25519] = "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed",
+        [MTO_KEY_ED448] = "fffffffffffffffffffffffffffffffffffffffffffffffffffffffe"
+                          "ffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    };
+    static const char *const of_order_8[] = {"05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826",
+                                             "7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7"};
+    unsigned char            raw[57];
+    size_t                   size = sizeof raw, i;
+    BIGNUM                  *p = NULL, *y = NULL, *other = NULL;
+    int                      ok = EVP_PKEY_get_raw_public_key(pkey, raw, &size) == 1 && BN_hex2bn(&p, primes[kind]) > 0;
 
-    EVP_PKEY_CTX_free(context);
+    if (ok) {
+        raw[size - 1] &= 0x7f;
+        y = BN_lebin2bn(raw, (int)size, NULL);
+        ok = y != NULL && BN_cmp(y, p) < 0 && !BN_is_zero(y) && !BN_is_one(y) && BN_sub_word(p, 1) == 1
+             && BN_cmp(y, p) != 0;
+    }
+    for (i = 0; ok && kind == MTO_KEY_ED25519 && i < 2; i++) {
+        ok = BN_hex2bn(&other, of_order_8[i]) > 0 && BN_cmp(y, other) != 0;
+    }
+    BN_free(p);
+    BN_free(y);
+    BN_free(other);
     return ok ? NULL : "no valid public key";
+}
+
+/* EVP_PKEY_public_check tries whether an RSA modulus is prime. That is milliseconds up to 4096 bits and near a second
+ * at 16384, and a set may hold hundreds: beyond, an odd modulus within the bounds will do. */
+static const char *check_public(EVP_PKEY *pkey, mto_key_kind_t kind)
+{
+    EVP_PKEY_CTX *context;
+    int           ok;
+
+    if (kind == MTO_KEY_RSA && EVP_PKEY_get_bits(pkey) > RSA_BITS_CHECKED) {
+        return NULL;
+    }
+    context = EVP_PKEY_CTX_new(pkey, NULL);
+    ok = context != NULL && EVP_PKEY_public_check(context) == 1;
+    EVP_PKEY_CTX_free(context);
+    if (!ok) {
+        return "no valid public key";
+    }
+    return kind == MTO_KEY_ED25519 || kind == MTO_KEY_ED448 ? check_edwards(pkey, kind) : NULL;
 }
 
 /* Fills *key from pkey, which it takes over, and checks what every key must hold to. Returns NULL or the reason. */
@@ -186,7 +238,7 @@ static const char *key_finish(mto_key_t *key, EVP_PKEY *pkey, const char *kid, c
     if (kind == MTO_KEY_RSA && (reason = check_rsa(pkey)) != NULL) {
         return reason;
     }
-    if ((reason = check_public(pkey)) != NULL) {
+    if ((reason = check_public(pkey, key->kind)) != NULL) {
         return reason;
     }
     if (!write_canonical(pkey, key->kind, canonical)
@@ -327,6 +379,20 @@ static EVP_PKEY *pkey_from_jwk(const json_t *jwk, int kind)
     return strcmp(row->kty, "EC") == 0 ? read_ec(jwk, row) : read_okp(jwk, row);
 }
 
+/* RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2: with any one of them the private key is known. */
+static int has_private_part(const json_t *jwk)
+{
+    static const char *const members[] = {"d", "p", "q", "dp", "dq", "qi", "oth"};
+    size_t                   i;
+
+    for (i = 0; i < sizeof members / sizeof members[0]; i++) {
+        if (json_object_get(jwk, members[i]) != NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 const char *mto_key_read_jwk(mto_key_t *key, const json_t *jwk, mto_jwk_mode_t mode, int *harmless)
 {
     const json_t          *kid = json_object_get(jwk, "kid"), *alg = json_object_get(jwk, "alg");
@@ -343,7 +409,7 @@ const char *mto_key_read_jwk(mto_key_t *key, const json_t *jwk, mto_jwk_mode_t m
     if (json_object_get(jwk, "k") != NULL) {
         return "a symmetric key";
     }
-    if (mode == MTO_JWK_PUBLIC && json_object_get(jwk, "d") != NULL) {
+    if (mode == MTO_JWK_PUBLIC && has_private_part(jwk)) {
         return "published with its private part: anybody can sign with it";
     }
     *harmless = 1;
@@ -360,32 +426,38 @@ const char *mto_key_read_jwk(mto_key_t *key, const json_t *jwk, mto_jwk_mode_t m
     if ((kid != NULL && !json_is_string(kid)) || (alg != NULL && !json_is_string(alg))) {
         return "kid or alg is not a string";
     }
-    if ((pkey = pkey_from_jwk(jwk, kind)) == NULL) {
-        return "its members do not make a key";
-    }
-    return key_finish(key, pkey, json_string_value(kid), algorithm);
-}
-
-/* Stands in for OpenSSL's own question, which would wait at the terminal of whoever starts httpd. */
-static int no_passphrase(char *buffer, int size, int writing, void *unused)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)unused;
-    return -1;
+    pkey = pkey_from_jwk(jwk, kind);
+    reason = pkey == NULL ? "its members do not make a key" : key_finish(key, pkey, json_string_value(kid), algorithm);
+    ERR_clear_error();
+    return reason;
 }
 
 /* The public key of the first PEM block that is a public key or a certificate. */
 static EVP_PKEY *pkey_from_pem(const char *pem, size_t length)
 {
-    BIO      *bio = BIO_new_mem_buf(pem, (int)length);
-    EVP_PKEY *pkey = PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
-    X509     *certificate = NULL;
+    BIO                 *bio = BIO_new_mem_buf(pem, (int)length);
+    EVP_PKEY            *pkey = NULL;
+    X509                *certificate = NULL;
+    char                *name = NULL, *header = NULL;
+    unsigned char       *data = NULL;
+    const unsigned char *at;
+    long                 size;
+    int                  found = 0;
 
-    if (pkey == NULL && BIO_reset(bio) == 1
-        && (certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
-        pkey = X509_get_pubkey(certificate);
+    while (!found && bio != NULL && PEM_read_bio(bio, &name, &header, &data, &size) == 1) {
+        at = data;
+        if (strcmp(name, PEM_STRING_PUBLIC) == 0) {
+            pkey = d2i_PUBKEY(NULL, &at, size);
+            found = 1;
+        }
+        else if (strcmp(name, PEM_STRING_X509) == 0) {
+            certificate = d2i_X509(NULL, &at, size);
+            pkey = certificate != NULL ? X509_get_pubkey(certificate) : NULL;
+            found = 1;
+        }
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_free(data);
     }
     X509_free(certificate);
     BIO_free(bio);
@@ -395,8 +467,11 @@ static EVP_PKEY *pkey_from_pem(const char *pem, size_t length)
 const char *mto_key_read_pem(mto_key_t *key, const char *pem, size_t length, const char *kid,
                              const mto_algorithm_t *algorithm)
 {
-    EVP_PKEY *pkey = pkey_from_pem(pem, length);
+    EVP_PKEY   *pkey = pkey_from_pem(pem, length);
+    const char *reason;
 
     memset(key, 0, sizeof *key);
-    return pkey == NULL ? "neither a PEM public key nor a PEM certificate" : key_finish(key, pkey, kid, algorithm);
+    reason = pkey == NULL ? "neither a PEM public key nor a PEM certificate" : key_finish(key, pkey, kid, algorithm);
+    ERR_clear_error();
+    return reason;
 }

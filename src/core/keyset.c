@@ -2,7 +2,6 @@
 
 #include "core/json.h"
 
-#include <openssl/err.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,7 +197,6 @@ const char *mto_keyset_add_jwks(mto_keyset_t *set, const char *json, size_t leng
         set_truncate(set, before);
     }
     json_decref(document);
-    ERR_clear_error();
     return refused;
 }
 
@@ -217,6 +215,5 @@ const char *mto_keyset_add_pem(mto_keyset_t *set, const char *pem, size_t length
     if (reason != NULL) {
         mto_key_clear(&key);
     }
-    ERR_clear_error();
     return reason;
 }

@@ -119,29 +119,28 @@ static mto_refusal_t check_profile_jwt(const mto_presented_t *presented, mto_ver
     return MTO_ADMITTED;
 }
 
+/* RFC 9068 section 2.2: the claims that every token has, and those among them that are strings. */
 static mto_refusal_t check_profile_rfc9068(const mto_presented_t *presented, mto_verdict_t *why)
 {
     static const char *const types[] = {"at+jwt", NULL};
-    static const char *const texts[] = {"sub", "client_id", "jti"};
-    static const char *const claims[] = {"iss", "exp", "aud", "iat"};
-    size_t                   i;
+    static const struct {
+        const char *name;
+        int         is_text;
+    } claims[] = {{"iss", 1}, {"exp", 0}, {"aud", 0}, {"sub", 1}, {"client_id", 1}, {"iat", 0}, {"jti", 1}};
+    size_t i;
 
     if (presented->jws.type == NULL || !is_type(presented->jws.type, types)) {
         return mto_verdict_refuse(why, MTO_TYPE_NOT_ALLOWED, "typ %.40s is not at+jwt",
                                   presented->jws.type != NULL ? presented->jws.type : "(none)");
     }
     for (i = 0; i < sizeof claims / sizeof claims[0]; i++) {
-        if (json_object_get(presented->claims.root, claims[i]) == NULL) {
-            return mto_verdict_refuse(why, MTO_CLAIM_MISSING, "%s, which RFC 9068 section 2.2 demands", claims[i]);
+        const json_t *claim = json_object_get(presented->claims.root, claims[i].name);
+
+        if (claim == NULL || json_is_null(claim)) {
+            return mto_verdict_refuse(why, MTO_CLAIM_MISSING, "%s, which RFC 9068 section 2.2 demands", claims[i].name);
         }
-    }
-    for (i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        const json_t *claim = json_object_get(presented->claims.root, texts[i]);
-        if (claim == NULL) {
-            return mto_verdict_refuse(why, MTO_CLAIM_MISSING, "%s, which RFC 9068 section 2.2 demands", texts[i]);
-        }
-        if (!json_is_string(claim)) {
-            return mto_verdict_refuse(why, MTO_CLAIMS_MALFORMED, "%s is not a string", texts[i]);
+        if (claims[i].is_text && !json_is_string(claim)) {
+            return mto_verdict_refuse(why, MTO_CLAIMS_MALFORMED, "%s is not a string", claims[i].name);
         }
     }
     return MTO_ADMITTED;
@@ -183,13 +182,14 @@ const char *mto_claim_text(const json_t *claim)
     return text != NULL && !has_controls(text) ? text : NULL;
 }
 
-static mto_refusal_t read_user(mto_token_t *token, mto_verdict_t *why)
+/* *user: the name with its suffix, to be freed. */
+static mto_refusal_t read_user(char **user, const mto_claims_t *claims, const mto_settings_t *settings,
+                               mto_verdict_t *why)
 {
-    const mto_settings_t *settings = &token->policy->settings;
-    const json_t         *claim = mto_claims_find_first(&token->claims, settings->remote_user_claims);
-    const char           *name = json_string_value(claim);
-    char                  number[24];
-    size_t                size;
+    const json_t *claim = mto_claims_find_first(claims, settings->remote_user_claims);
+    const char   *name = json_string_value(claim);
+    char          number[24];
+    size_t        size;
 
     if (claim == NULL) {
         return mto_verdict_refuse(why, MTO_USER_CLAIM_MISSING, "none of MTLSOAuthRemoteUserClaim is there");
@@ -203,11 +203,11 @@ static mto_refusal_t read_user(mto_token_t *token, mto_verdict_t *why)
                                   "not 1 to 255 bytes of text without control characters");
     }
     size = strlen(name) + strlen(settings->remote_user_suffix) + 1;
-    token->user = malloc(size);
-    if (token->user == NULL) {
+    *user = malloc(size);
+    if (*user == NULL) {
         return mto_verdict_refuse(why, MTO_USER_CLAIM_MALFORMED, "out of memory");
     }
-    (void)snprintf(token->user, size, "%s%s", name, settings->remote_user_suffix);
+    (void)snprintf(*user, size, "%s%s", name, settings->remote_user_suffix);
     return MTO_ADMITTED;
 }
 
@@ -245,13 +245,10 @@ mto_refusal_t mto_token_prove(mto_token_t **out, mto_presented_t *presented, con
     }
     atomic_init(&token->references, 1);
     token->policy = policy;
-    token->claims = presented->claims;
-    memset(&presented->claims, 0, sizeof presented->claims); /* transferred */
     token->algorithm = presented->jws.algorithm;
     token->keyset_serial = mto_keyset_serial(keys);
     memcpy(token->key_thumbprint, signer->thumbprint, sizeof token->key_thumbprint);
-    token->client_id = mto_claim_text(mto_claims_find_first(&token->claims, policy->settings.client_id_claims));
-    refusal = read_user(token, why);
+    refusal = read_user(&token->user, &presented->claims, &policy->settings, why);
     if (refusal == MTO_ADMITTED && presented->jws.kid != NULL && (token->kid = strdup(presented->jws.kid)) == NULL) {
         refusal = mto_verdict_refuse(why, MTO_TOKEN_MALFORMED, "out of memory");
     }
@@ -259,6 +256,9 @@ mto_refusal_t mto_token_prove(mto_token_t **out, mto_presented_t *presented, con
         mto_token_release(token);
         return refusal;
     }
+    token->claims = presented->claims;
+    memset(&presented->claims, 0, sizeof presented->claims); /* transferred */
+    token->client_id = mto_claim_text(mto_claims_find_first(&token->claims, policy->settings.client_id_claims));
     *out = token;
     return MTO_ADMITTED;
 }

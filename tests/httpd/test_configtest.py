@@ -35,7 +35,8 @@ def files(work, pki, key):
     (home / "rsa.pem").write_text(Key("RS256").public_pem())
     (home / "cert.pem").write_text(pki.owner.pem)
     small = rsa.generate_private_key(65537, 1024).public_key()
-    (home / "small.pem").write_bytes(small.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    (home / "small.pem").write_bytes(small.public_bytes(serialization.Encoding.PEM,
+                                                        serialization.PublicFormat.SubjectPublicKeyInfo))
     return home
 
 
@@ -43,7 +44,8 @@ def files(work, pki, key):
 def check(make_httpd, files):
     """Exit code and words of configtest with this text in a virtual host."""
     def run(text, main="", verify="optional_no_ca"):
-        server = make_httpd(main.replace("{files}", str(files)), [Host(text.replace("{files}", str(files)), verify=verify)])
+        server = make_httpd(main.replace("{files}", str(files)),
+                            [Host(text.replace("{files}", str(files)), verify=verify)])
         return server.configtest()
     return run
 
@@ -68,7 +70,8 @@ def at(place, line):
 
 def rows(place, directive, *values):
     """One row for each value; a value is what follows the directive, the words looked for are directive and value."""
-    return [pytest.param(at(place, f"{directive} {value}".rstrip()), directive, value, id=f"{place}-{directive}-{value[:30]}".replace("/", "_"))
+    return [pytest.param(at(place, f"{directive} {value}".rstrip()), directive, value,
+                         id=f"{place}-{directive}-{value[:30]}".replace("/", "_"))
             for value in values]
 
 
@@ -78,11 +81,13 @@ WRONG = [
     *rows("location", "MTLSOAuthUseMutualTLS", "none", "request", "optional", ""),
     *rows("block", "MTLSOAuthReportMutualTLS", "none", "on", "optional", ""),
     *rows("server", "MTLSOAuthReportMutualTLS", "always"),
-    *rows("source", "MTLSOAuthJWKSFile", "{files}/absent.json", "{files}/empty", "{files}/text", "{files}/array.json", "{files}/no-keys.json",
-          "{files}/none.json", "{files}/oct.json", "{files}/huge.json", "{files}/many.json", "{files}/folder", ""),
-    *rows("source", "MTLSOAuthPublicKeyFile", "{files}/absent.pem", "{files}/empty", "{files}/text", "{files}/good.json", "{files}/folder",
-          "{files}/small.pem", "{files}/private.pem", "{files}/ec.pem alg=RS256", "{files}/ec.pem alg=HS256", "{files}/ec.pem alg=none", "{files}/rsa.pem alg=ES256",
-          "{files}/ec.pem alg=", "{files}/ec.pem kid=", "{files}/ec.pem colour=red", "{files}/ec.pem k1", "{files}/ec.pem kid=a kid=b",
+    *rows("source", "MTLSOAuthJWKSFile", "{files}/absent.json", "{files}/empty", "{files}/text", "{files}/array.json",
+          "{files}/no-keys.json", "{files}/none.json", "{files}/oct.json", "{files}/huge.json", "{files}/many.json",
+          "{files}/folder", ""),
+    *rows("source", "MTLSOAuthPublicKeyFile", "{files}/absent.pem", "{files}/empty", "{files}/text",
+          "{files}/good.json", "{files}/folder", "{files}/small.pem", "{files}/private.pem", "{files}/ec.pem alg=RS256",
+          "{files}/ec.pem alg=HS256", "{files}/ec.pem alg=none", "{files}/rsa.pem alg=ES256", "{files}/ec.pem alg=",
+          "{files}/ec.pem kid=", "{files}/ec.pem colour=red", "{files}/ec.pem k1", "{files}/ec.pem kid=a kid=b",
           "{files}/ec.pem alg=ES256 alg=ES256", ""),
     *rows("block", "MTLSOAuthAlgorithms", "none", "HS256", "RS256 HS512", "RS257", "rs256", "RS256,ES256", ""),
     *rows("server", "MTLSOAuthAlgorithms", "none", "A128KW"),
@@ -95,10 +100,11 @@ WRONG = [
     *rows("block", "MTLSOAuthRequiredClaims", "", '""', "a..b", "a."),
     *rows("location", "MTLSOAuthAudience", "", '""', "any urn:x", "urn:x any"),
     *rows("location", "MTLSOAuthAcceptIssuers", "https://nobody.example.test", "", f"{ISS} nobody", f"{ISS}/", '""'),
-    *rows("location", "MTLSOAuthTokenSource", "query", "body", "form", "cookie", "cookie:", "cookie:a=b", "cookie:a;b", '"cookie:a b"', "header query",
-          "header header", "cookie:a cookie:a", "Cookie", ""),
+    *rows("location", "MTLSOAuthTokenSource", "query", "body", "form", "cookie", "cookie:", "cookie:a=b", "cookie:a;b",
+          '"cookie:a b"', "header query", "header header", "cookie:a cookie:a", "Cookie", ""),
     *rows("location", "MTLSOAuthRequireTLS", "maybe", ""),
-    *[pytest.param(block(f"MTLSOAuthAudience {value}", audience=""), "MTLSOAuthAudience", value, id=f"block-audience-{value}")
+    *[pytest.param(block(f"MTLSOAuthAudience {value}", audience=""), "MTLSOAuthAudience", value,
+                   id=f"block-audience-{value}")
       for value in ("any urn:x", "urn:x any", '""', "")],
 ]
 
@@ -127,13 +133,16 @@ RIGHT = [
     *rows("block", "MTLSOAuthReportMutualTLS", "off", "required"),
     *rows("server", "MTLSOAuthReportMutualTLS", "off", "required"),
     *rows("source", "MTLSOAuthJWKSFile", "{files}/good.json"),
-    *rows("source", "MTLSOAuthPublicKeyFile", "{files}/ec.pem", "{files}/rsa.pem alg=PS256 kid=a", "{files}/cert.pem kid=b", "{files}/ec.pem alg=ES256",
+    *rows("source", "MTLSOAuthPublicKeyFile", "{files}/ec.pem", "{files}/rsa.pem alg=PS256 kid=a",
+          "{files}/cert.pem kid=b", "{files}/ec.pem alg=ES256",
           "{files}/ec.pem kid=a\nMTLSOAuthPublicKeyFile {files}/rsa.pem kid=b"),
-    *rows("block", "MTLSOAuthAlgorithms", "RS256", "EdDSA Ed25519 Ed448", "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"),
+    *rows("block", "MTLSOAuthAlgorithms", "RS256", "EdDSA Ed25519 Ed448",
+          "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"),
     *rows("block", "MTLSOAuthProfile", "jwt", "rfc9068"),
     *rows("block", "MTLSOAuthClockSkew", "0", "30", "30s", "5min", "300"),
     *rows("block", "MTLSOAuthMaxTokenLifetime", "off", "1h", "3600", "15min"),
-    *rows("block", "MTLSOAuthRemoteUserClaim", "sub", "upn preferred_username sub", "a.b.c", r"https://example\.test/user"),
+    *rows("block", "MTLSOAuthRemoteUserClaim", "sub", "upn preferred_username sub", "a.b.c",
+          r"https://example\.test/user"),
     *rows("block", "MTLSOAuthRemoteUserSuffix", "@example.test"),
     *rows("server", "MTLSOAuthRemoteUserSuffix", "@example.test"),
     *rows("block", "MTLSOAuthClientIDClaim", "azp", "client_id azp"),
@@ -144,7 +153,8 @@ RIGHT = [
     *rows("location", "MTLSOAuthRequireTLS", "on", "off"),
     pytest.param(block("MTLSOAuthAudience any", audience=""), None, None, id="any"),
     pytest.param(block("MTLSOAuthPublicKeyFile {files}/rsa.pem kid=r"), None, None, id="both key files"),
-    pytest.param(block(name="one", audience="urn:a") + block(name="two", audience="urn:b urn:c"), None, None, id="two blocks"),
+    pytest.param(block(name="one", audience="urn:a") + block(name="two", audience="urn:b urn:c"), None, None,
+                 id="two blocks"),
     pytest.param(block(iss="http://adfs.example.test/adfs/services/trust"), None, None, id="http issuer"),
     pytest.param(block(iss="opaque"), None, None, id="opaque issuer"),
     pytest.param("<IfModule ssl_module>\n" + block() + "</IfModule>\n", None, None, id="block in IfModule"),
@@ -161,13 +171,16 @@ def test_right_value(check, text, directive, value):
     assert (code, "Syntax OK" in said) == (0, True), said
 
 
-ONCE = [("block", "MTLSOAuthAudience", "urn:x"), ("block", "MTLSOAuthUseMutualTLS", "none"), ("block", "MTLSOAuthReportMutualTLS", "off"), ("block", "MTLSOAuthJWKSFile", "{files}/good.json"),
-        ("block", "MTLSOAuthAlgorithms", "RS256"), ("block", "MTLSOAuthProfile", "jwt"), ("block", "MTLSOAuthClockSkew", "1"),
-        ("block", "MTLSOAuthMaxTokenLifetime", "off"), ("block", "MTLSOAuthRemoteUserClaim", "sub"), ("block", "MTLSOAuthRemoteUserSuffix", "@x"),
-        ("block", "MTLSOAuthClientIDClaim", "azp"), ("block", "MTLSOAuthRequiredClaims", "jti"), ("server", "MTLSOAuthUseMutualTLS", "none"),
-        ("server", "MTLSOAuthClockSkew", "1"), ("server", "MTLSOAuthRemoteUserClaim", "sub"), ("location", "MTLSOAuthUseMutualTLS", "required"),
-        ("location", "MTLSOAuthAudience", "urn:x"), ("location", "MTLSOAuthAcceptIssuers", ISS), ("location", "MTLSOAuthTokenSource", "header"),
-        ("location", "MTLSOAuthRequireTLS", "on")]
+ONCE = [("block", "MTLSOAuthAudience", "urn:x"), ("block", "MTLSOAuthUseMutualTLS", "none"),
+        ("block", "MTLSOAuthReportMutualTLS", "off"), ("block", "MTLSOAuthJWKSFile", "{files}/good.json"),
+        ("block", "MTLSOAuthAlgorithms", "RS256"), ("block", "MTLSOAuthProfile", "jwt"),
+        ("block", "MTLSOAuthClockSkew", "1"), ("block", "MTLSOAuthMaxTokenLifetime", "off"),
+        ("block", "MTLSOAuthRemoteUserClaim", "sub"), ("block", "MTLSOAuthRemoteUserSuffix", "@x"),
+        ("block", "MTLSOAuthClientIDClaim", "azp"), ("block", "MTLSOAuthRequiredClaims", "jti"),
+        ("server", "MTLSOAuthUseMutualTLS", "none"), ("server", "MTLSOAuthClockSkew", "1"),
+        ("server", "MTLSOAuthRemoteUserClaim", "sub"), ("location", "MTLSOAuthUseMutualTLS", "required"),
+        ("location", "MTLSOAuthAudience", "urn:x"), ("location", "MTLSOAuthAcceptIssuers", ISS),
+        ("location", "MTLSOAuthTokenSource", "header"), ("location", "MTLSOAuthRequireTLS", "on")]
 
 
 @pytest.mark.parametrize("place, directive, value", ONCE)
@@ -200,7 +213,9 @@ STRUCTURE = {
     "the name is another's ISS": (block(name="urn:b") + block(iss="urn:b"), ["urn:b"]),
     "same audience": (block(name="one", audience="urn:a urn:b") + block(name="two", audience="urn:b"), [ISS, "urn:b"]),
     "any beside another": (block(name="one", audience="any") + block(name="two", audience="urn:b"), [ISS, "any"]),
-    "accepted by a name of another host": (block(iss="https://b.example.test") + '<Location "/">\nMTLSOAuthAcceptIssuers one\n</Location>\n', ["MTLSOAuthAcceptIssuers", "one"]),
+    "accepted by a name of another host": (block(iss="https://b.example.test")
+                                           + '<Location "/">\nMTLSOAuthAcceptIssuers one\n</Location>\n',
+                                           ["MTLSOAuthAcceptIssuers", "one"]),
     "AuthType in a block": (block("AuthType mTLS-OAuth"), ["AuthType"]),
     "DocumentRoot in a block": (block('DocumentRoot "{root}"'), ["DocumentRoot"]),
     "Require in a block": (block("Require valid-user"), ["Require"]),
@@ -208,11 +223,13 @@ STRUCTURE = {
     **{f"{line.split()[0]} in a block": (block(line), [line.split()[0]])
        for line in ("MTLSOAuthTokenSource header", "MTLSOAuthRequireTLS off", f"MTLSOAuthAcceptIssuers {ISS}")},
     **{f"{line.split()[0]} on the server": (line + "\n" + block(), [line.split()[0]])
-       for line in ("MTLSOAuthTokenSource header", "MTLSOAuthRequireTLS off", f"MTLSOAuthAcceptIssuers {ISS}", "MTLSOAuthAudience urn:x",
-                    "MTLSOAuthJWKSFile {files}/good.json", "MTLSOAuthPublicKeyFile {files}/ec.pem")},
+       for line in ("MTLSOAuthTokenSource header", "MTLSOAuthRequireTLS off", f"MTLSOAuthAcceptIssuers {ISS}",
+                    "MTLSOAuthAudience urn:x", "MTLSOAuthJWKSFile {files}/good.json",
+                    "MTLSOAuthPublicKeyFile {files}/ec.pem")},
     **{f"{line.split()[0]} in a Location": (block() + f'<Location "/">\n{line}\n</Location>\n', [line.split()[0]])
-       for line in ("MTLSOAuthReportMutualTLS off", "MTLSOAuthAlgorithms RS256", "MTLSOAuthProfile jwt", "MTLSOAuthClockSkew 1", "MTLSOAuthMaxTokenLifetime off",
-                    "MTLSOAuthRemoteUserClaim sub", "MTLSOAuthRemoteUserSuffix @x", "MTLSOAuthClientIDClaim azp", "MTLSOAuthRequiredClaims jti",
+       for line in ("MTLSOAuthReportMutualTLS off", "MTLSOAuthAlgorithms RS256", "MTLSOAuthProfile jwt",
+                    "MTLSOAuthClockSkew 1", "MTLSOAuthMaxTokenLifetime off", "MTLSOAuthRemoteUserClaim sub",
+                    "MTLSOAuthRemoteUserSuffix @x", "MTLSOAuthClientIDClaim azp", "MTLSOAuthRequiredClaims jti",
                     "MTLSOAuthJWKSFile {files}/good.json", "MTLSOAuthPublicKeyFile {files}/ec.pem")},
 }
 
@@ -255,7 +272,7 @@ def test_wrong_configuration_does_not_start(make_httpd, files):
 
 
 def test_sample_configuration(make_httpd, pki, key):
-    """The sample we ship passes as it is, word for word, once the files it names are there; nothing in it deserves a warning."""
+    """The sample we ship passes word for word, without a warning, once the files it names are there."""
     server = make_httpd(f'Include "{environment.SOURCE}/httpd.conf.sample"\n')
     for name in ("conf", "logs"):
         (server.directory / name).mkdir()

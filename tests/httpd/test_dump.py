@@ -10,8 +10,8 @@ from support.server import Host
 
 ALL_ALGORITHMS = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519 Ed448"
 
-# directive, its built-in default as the dump has it (None: no line), and values of the main server, the virtual host and
-# the block; rows that repeat the default tell "said" from "unset"
+# directive, its default as the dump has it (None: no line), then a value each for main server, virtual host and block;
+# rows that repeat the default tell "said" from "unset"
 ROWS = [
     ("MTLSOAuthUseMutualTLS", "request", "none", "required", "request"),
     ("MTLSOAuthUseMutualTLS", "request", "required", "request", "none"),
@@ -54,7 +54,7 @@ SILENT, SPEAKS = "silent", "speaks"
 @pytest.mark.parametrize("main_server", [SILENT, SPEAKS])
 @pytest.mark.parametrize("directive, default, main, host, block", ROWS, ids=lambda value: str(value).replace(" ", "_"))
 def test_value(make_httpd, jwks, directive, default, main, host, block, main_server):
-    """From the block, else its server, else the main server, else the default; inherited blocks and written ones alike."""
+    """From the block, else its server, else the main server, else the default; for inherited and written blocks."""
     # only what is stricter than the policy can be reported
     open_door = "MTLSOAuthUseMutualTLS none" if directive == "MTLSOAuthReportMutualTLS" else ""
 
@@ -65,20 +65,24 @@ def test_value(make_httpd, jwks, directive, default, main, host, block, main_ser
         return "".join(issuer(f"{prefix}-{who}", jwks, open_door, line(who, block).strip()) for who in (SILENT, SPEAKS))
 
     hosts = [Host(line(who, host) + blocks("written"), name=f"{who}.example.test") for who in (SILENT, SPEAKS)]
-    finished = dump(make_httpd(line(main_server, main) + blocks("inherited"), [*hosts, Host(name="empty.example.test")]))
+    finished = dump(make_httpd(line(main_server, main) + blocks("inherited"),
+                               [*hosts, Host(name="empty.example.test")]))
     of_main = main if main_server == SPEAKS else default
     for prefix, in_host, in_block in itertools.product(("inherited", "written"), (SILENT, SPEAKS), (SILENT, SPEAKS)):
         wanted = block if in_block == SPEAKS else host if in_host == SPEAKS else of_main
-        assert finished[f"{in_host}.example.test"][f"{prefix}-{in_block}"].get(directive) == wanted, (prefix, in_host, in_block)
+        got = finished[f"{in_host}.example.test"][f"{prefix}-{in_block}"].get(directive)
+        assert got == wanted, (prefix, in_host, in_block)
     for name in ("main.example.test", "empty.example.test"):
-        assert [finished[name][f"inherited-{who}"].get(directive) for who in (SILENT, SPEAKS)] == [of_main, block]
+        got = [finished[name][f"inherited-{who}"].get(directive) for who in (SILENT, SPEAKS)]
+        assert got == [of_main, block]
 
 
 def test_blocks(make_httpd, work, jwks, key):
     """Audiences, names and keys of a block; a block of a virtual host hides the inherited ones of its ISS alone."""
     (work / "dump.pem").write_text(key.public_pem())
     main = (issuer("urn:a", jwks, name="read", audience="urn:r") + issuer("urn:a", jwks, name="write", audience="urn:w")
-            + issuer("urn:b", jwks, "MTLSOAuthAudience any", f"MTLSOAuthPublicKeyFile {work}/dump.pem kid=x alg=ES256", audience=""))
+            + issuer("urn:b", jwks, "MTLSOAuthAudience any", f"MTLSOAuthPublicKeyFile {work}/dump.pem kid=x alg=ES256",
+                     audience=""))
     server = make_httpd(main, [Host(issuer("urn:a", jwks, name="own", audience="urn:o"), name="own.example.test"),
                                Host("MTLSOAuthClockSkew 7", name="plain.example.test")])
     finished = dump(server)

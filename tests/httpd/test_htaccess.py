@@ -13,13 +13,16 @@ ALPHA, BETA = "https://alpha.example.test", "https://beta.example.test"
 # directory -> its .htaccess behind AuthType and Require
 RIGHT = {
     "plain": "", "alpha": f"MTLSOAuthAcceptIssuers {ALPHA}", "audience": "MTLSOAuthAudience urn:narrow",
-    "required": "MTLSOAuthUseMutualTLS required", "cookie": "MTLSOAuthTokenSource cookie:at", "clear": "MTLSOAuthRequireTLS off",
+    "required": "MTLSOAuthUseMutualTLS required", "cookie": "MTLSOAuthTokenSource cookie:at",
+    "clear": "MTLSOAuthRequireTLS off",
 }
 
 # a name for the row -> (the wrong line, words that the error log must have)
 WRONG = {
-    "issuer": ("MTLSOAuthAcceptIssuers https://nobody.example.test", ("MTLSOAuthAcceptIssuers", "https://nobody.example.test")),
-    "issuer-beside": (f"MTLSOAuthAcceptIssuers {ALPHA} https://nobody.example.test", ("MTLSOAuthAcceptIssuers", "https://nobody.example.test")),
+    "issuer": ("MTLSOAuthAcceptIssuers https://nobody.example.test",
+               ("MTLSOAuthAcceptIssuers", "https://nobody.example.test")),
+    "issuer-beside": (f"MTLSOAuthAcceptIssuers {ALPHA} https://nobody.example.test",
+                      ("MTLSOAuthAcceptIssuers", "https://nobody.example.test")),
     "policy-none": ("MTLSOAuthUseMutualTLS none", ("MTLSOAuthUseMutualTLS", "none")),
     "policy-request": ("MTLSOAuthUseMutualTLS request", ("MTLSOAuthUseMutualTLS", "request")),
     "policy-word": ("MTLSOAuthUseMutualTLS optional", ("MTLSOAuthUseMutualTLS", "optional")),

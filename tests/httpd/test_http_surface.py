@@ -63,8 +63,9 @@ def test_public_page_needs_nothing(ask, token):
         assert (answer.status, answer.user, answer.refusal, answer.challenge) == (200, None, None, None)
 
 
-@pytest.mark.parametrize("value", [None, "Basic YWxpY2U6eA==", "basic", "Negotiate abc", "Digest username=x", "Bearertoken", "DPoP {token}",
-                                   "Token {token}", "xBearer {token}", "{token}", "MAC id=1"])
+@pytest.mark.parametrize("value", [None, "Basic YWxpY2U6eA==", "basic", "Negotiate abc", "Digest username=x",
+                                   "Bearertoken", "DPoP {token}", "Token {token}", "xBearer {token}", "{token}",
+                                   "MAC id=1"])
 def test_no_token(ask, token, value):
     """RFC 6750 section 3: without a bearer token a challenge without an error."""
     answer = ask(headers=authorization(value.replace("{token}", token)) if value else ())
@@ -78,15 +79,17 @@ def test_scheme_in_any_case(ask, token, opening):
     admitted(ask(headers=authorization(opening + token)))
 
 
-@pytest.mark.parametrize("value", ["Bearer", "bearer", "Bearer ", "Bearer   ", "Bearer\t{token}", "Bearer \t{token}", "Bearer\t"])
+@pytest.mark.parametrize("value", ["Bearer", "bearer", "Bearer ", "Bearer   ", "Bearer\t{token}", "Bearer \t{token}",
+                                   "Bearer\t"])
 def test_malformed_request(ask, token, value):
     """The scheme without a token, or with a tab behind it."""
     refused(ask(headers=authorization(value.replace("{token}", token))), "request_malformed")
 
 
 @pytest.mark.parametrize("values", [
-    ("Bearer {token}", "Bearer {token}"), ("Bearer {token}", "Bearer x"), ("Bearer x", "Bearer {token}"), ("Bearer {token},",),
-    ("Bearer {token}, Bearer {token}",), ("Bearer {token}", "Basic YWxpY2U6eA=="), ("Bearer {token},x=y",), ("Bearer ,{token}",)])
+    ("Bearer {token}", "Bearer {token}"), ("Bearer {token}", "Bearer x"), ("Bearer x", "Bearer {token}"),
+    ("Bearer {token},",), ("Bearer {token}, Bearer {token}",), ("Bearer {token}", "Basic YWxpY2U6eA=="),
+    ("Bearer {token},x=y",), ("Bearer ,{token}",)])
 def test_repeated_token(ask, token, values):
     """RFC 6750 section 3.1: more than one way of including a token."""
     admitted(ask(headers=authorization(f"Bearer {token}")))
@@ -98,14 +101,16 @@ def test_basic_in_front_of_bearer(ask, token):
     refused(ask(headers=authorization("Basic YWxpY2U6eA==", f"Bearer {token}")), "no_token", "token_repeated")
 
 
-@pytest.mark.parametrize("value", ["Bearer {token} {token}", "Bearer {token} x", "Bearer token={token}", 'Bearer "{token}"', "Bearer {token};",
-                                   "Bearer <{token}>", "Bearer %s", "Bearer \xff"])
+@pytest.mark.parametrize("value", ["Bearer {token} {token}", "Bearer {token} x", "Bearer token={token}",
+                                   'Bearer "{token}"', "Bearer {token};", "Bearer <{token}>", "Bearer %s",
+                                   "Bearer \xff"])
 def test_not_a_token(ask, token, value):
     """What follows the scheme is no JWT."""
     refused(ask(headers=authorization(value.replace("{token}", token))), "token_malformed")
 
 
-@pytest.mark.parametrize("query", ["?access_token={token}", "?x=1&access_token={token}", "?access_token=x", "?access_token="])
+@pytest.mark.parametrize("query", ["?access_token={token}", "?x=1&access_token={token}", "?access_token=x",
+                                   "?access_token="])
 def test_token_in_the_query(ask, token, query):
     """RFC 6750 section 2.3 is refused by choice; beside a header it is a second method."""
     path = PATH + query.replace("{token}", token)
@@ -113,7 +118,8 @@ def test_token_in_the_query(ask, token, query):
     refused(ask(path, token=token), "token_repeated")
 
 
-@pytest.mark.parametrize("query", ["?x_access_token=1", "?access_token_x=1", "?x=access_token", "?x=access_token=1", "?", "?q", "?x=%26access_token=1"])
+@pytest.mark.parametrize("query", ["?x_access_token=1", "?access_token_x=1", "?x=access_token", "?x=access_token=1",
+                                   "?", "?q", "?x=%26access_token=1"])
 def test_other_query(ask, token, query):
     """The twins: parameters of other names are nobody's business here."""
     admitted(ask(PATH + query, token=token))
@@ -129,7 +135,8 @@ def cookie(text):
     return (("Cookie", text),)
 
 
-@pytest.mark.parametrize("text", ["at={token}", "a=1; at={token}", "at={token}; b=2", "a=at=x; at={token}; c", "xat=y; at={token}; at2=z"])
+@pytest.mark.parametrize("text", ["at={token}", "a=1; at={token}", "at={token}; b=2", "a=at=x; at={token}; c",
+                                  "xat=y; at={token}; at2=z"])
 def test_token_in_a_cookie(ask, token, text):
     """MTLSOAuthTokenSource cookie:NAME; nowhere else a cookie counts."""
     headers = cookie(text.replace("{token}", token))
@@ -162,12 +169,14 @@ def test_answer_to_a_cookie_is_private(ask, token):
 
 def test_cookie_only_without_authorization(ask, token):
     """A request with Authorization is judged by it: a good cookie does not mend a bad header."""
-    for value, code in (("Bearer a.b.c", "token_malformed"), ("Basic YWxpY2U6eA==", "no_token"), ("Bearer", "request_malformed")):
+    for value, code in (("Bearer a.b.c", "token_malformed"), ("Basic YWxpY2U6eA==", "no_token"),
+                        ("Bearer", "request_malformed")):
         refused(ask("/cookie/secret.txt", headers=authorization(value) + cookie(f"at={token}")), code)
     admitted(ask("/cookie/secret.txt", token=token, headers=cookie("at=a.b.c")))
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "BREW", "get"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "BREW",
+                                    "get"])
 def test_every_method_needs_a_token(ask, token, method):
     """No method is exempt; with a token httpd's own answer for the method follows."""
     answer = ask(method=method)
@@ -178,7 +187,7 @@ def test_every_method_needs_a_token(ask, token, method):
 
 
 def test_trace(ask, token):
-    """httpd answers TRACE before any authentication, and with the request alone: nothing of the resource, nobody's name."""
+    """httpd answers TRACE before any authentication, with the request alone: no resource, nobody's name."""
     for request in ({}, {"token": token}):
         answer = ask(method="TRACE", **request)
         assert b"the secret" not in answer.body and not answer.user and not answer.binding
@@ -187,16 +196,26 @@ def test_trace(ask, token):
 def test_methods_without_a_path(ask, server):
     """`OPTIONS *` and CONNECT meet no Location and break nothing."""
     assert ask("*", method="OPTIONS").status == 200
-    assert Connection(server.plain_port, "localhost").request("localhost:443", method="CONNECT").status in (400, 403, 404, 405)
+    answer = Connection(server.plain_port, "localhost").request("localhost:443", method="CONNECT")
+    assert answer.status in (400, 403, 404, 405)
 
 
-@pytest.mark.parametrize("path, realm", [(PATH, "localhost"), ("/named/secret.txt", "the reports"), ("/quoted/secret.txt", 'a \\"quoted\\" realm')])
+@pytest.mark.parametrize("path, realm",
+                         [(PATH, "localhost"), ("/named/secret.txt", "the reports"),
+                          ("/quoted/secret.txt", 'a \\"quoted\\" realm')])
 def test_realm(ask, path, realm):
     """RFC 9110 section 5.6.4: AuthName, else ServerName, as a quoted string."""
     assert ask(path).challenge == f'Bearer realm="{realm}"'
     wrong = ask(path, token="a.b.c").challenge
     assert wrong.startswith(f'Bearer realm="{realm}", error="invalid_token", error_description="')
     assert challenge(realm, "invalid_token")
+
+
+def test_realm_is_not_the_host_field(server):
+    """Nothing of the request is echoed: whatever the Host field says, ServerName is the realm."""
+    connection = Connection(server.plain_port, "evil.example.test")
+    assert connection.request(PATH).challenge == 'Bearer realm="localhost"'
+    assert connection.request("http://worse.example.test/api/secret.txt").challenge == 'Bearer realm="localhost"'
 
 
 def test_require_tls(clear, key, token):
@@ -243,7 +262,8 @@ def test_other_auth_type_is_not_ours(ask, token):
     assert answer.status == 401 and answer.refusal is None
 
 
-@pytest.mark.parametrize("header", ["SSL-Client-Cert", "X-SSL-Client-Cert", "Client-Cert", "X-Client-Cert", "X-Forwarded-Client-Cert", "SSL_CLIENT_CERT"])
+@pytest.mark.parametrize("header", ["SSL-Client-Cert", "X-SSL-Client-Cert", "Client-Cert", "X-Client-Cert",
+                                    "X-Forwarded-Client-Cert", "SSL_CLIENT_CERT"])
 def test_certificate_in_a_header(server, connect, pki, key, header):
     """RFC 9440 section 4: without a trusted proxy a header is no certificate."""
     bound = mint(key, claims(ISSUER, cnf=bound_to(pki.owner)))
@@ -256,8 +276,9 @@ def test_certificate_in_a_header(server, connect, pki, key, header):
         admitted(connect(server, pki.owner).request(PATH, bound, headers=headers), binding="bound")
 
 
-@pytest.mark.parametrize("path", ["/api/", "/api//secret.txt", "//api/secret.txt", "/./api/secret.txt", "/x/../api/secret.txt", "/%61pi/secret.txt",
-                                  "/api/secret%2etxt", "/api/nothing", "/api/secret.txt/", "/api/secret.txt/more", "/api/..%2fapi/secret.txt",
+@pytest.mark.parametrize("path", ["/api/", "/api//secret.txt", "//api/secret.txt", "/./api/secret.txt",
+                                  "/x/../api/secret.txt", "/%61pi/secret.txt", "/api/secret%2etxt", "/api/nothing",
+                                  "/api/secret.txt/", "/api/secret.txt/more", "/api/..%2fapi/secret.txt",
                                   "http://localhost/api/secret.txt"])
 def test_spellings_of_a_path(ask, path):
     """Spellings of a protected path give nothing away without a token."""

@@ -12,7 +12,8 @@ ISSUER = "https://inside.example.test"
 FILES = {
     "public.txt": "for everyone\n", "api/secret.txt": "the secret\n", "api/index.html": "the secret\n",
     "including.shtml": 'before <!--#include virtual="/api/secret.txt" --> after\n',
-    "strict/secret.txt": "the secret\n", "hop/x": "", "api/pages/page.txt": "the secret\n", "error.html": "an error page\n",
+    "strict/secret.txt": "the secret\n", "hop/x": "", "api/pages/page.txt": "the secret\n",
+    "error.html": "an error page\n",
 }
 
 TEXT = """
@@ -49,14 +50,16 @@ Alias "/conditional" "{root}/api"
 
 @pytest.fixture(scope="module")
 def server(launch, jwks):
-    text = (issuer(ISSUER, jwks) + location("/api") + location("/strict", "MTLSOAuthUseMutualTLS required") + location("/hop") + TEXT)
+    text = (issuer(ISSUER, jwks) + location("/api") + location("/strict", "MTLSOAuthUseMutualTLS required")
+            + location("/hop") + TEXT)
     return launch(hosts=[Host(text)], files=FILES)
 
 
 @pytest.fixture(scope="module")
 def proxy(launch, server, jwks):
     """A reverse proxy before a back end that logs what reaches it."""
-    back = launch(hosts=[Host('Alias "/back" "{root}/api"\nCustomLog "{root}/../access.log" "%r %{Authorization}i"', tls=False)])
+    back = launch(hosts=[Host('Alias "/back" "{root}/api"\nCustomLog "{root}/../access.log" "%r %{Authorization}i"',
+                              tls=False)])
     text = (issuer(ISSUER, jwks) + location("/") + f'ProxyPass "/" "http://127.0.0.1:{back.plain_port}/"\n')
     return launch(hosts=[Host(text)]), back
 
@@ -83,7 +86,8 @@ def test_included_file(ask, server, pki, token, bound):
     """A server-side include of a protected file shows it to those who may see it, and is logged once for the others."""
     assert b"the secret" in ask("/including.shtml", token).body
     assert b"the secret" in ask("/including.shtml", bound, pki.owner).body
-    for wrong, certificate, code in ((None, None, "no_token"), ("a.b.c", None, "token_malformed"), (bound, pki.thief, "certificate_mismatch")):
+    rows = ((None, None, "no_token"), ("a.b.c", None, "token_malformed"), (bound, pki.thief, "certificate_mismatch"))
+    for wrong, certificate, code in rows:
         answer = ask("/including.shtml", wrong, certificate)
         assert answer.status == 200 and b"before" in answer.body and b"the secret" not in answer.body
         assert [line.split()[1] for line in server.refusals()] == [code]

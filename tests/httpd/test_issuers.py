@@ -11,7 +11,8 @@ from support.keys import Key, write_jwks
 from support.server import Host
 from support.tokens import AUDIENCE, bound_to, claims, mint
 
-ALPHA, BETA, GAMMA = ("https://alpha.example.test", "https://beta.example.test", "http://gamma.example.test/adfs/services/trust")
+ALPHA, BETA, GAMMA = ("https://alpha.example.test", "https://beta.example.test",
+                      "http://gamma.example.test/adfs/services/trust")
 PATH = "/api/secret.txt"
 
 
@@ -34,14 +35,17 @@ def accepting(*paths_and_names):
 
 @pytest.fixture(scope="module")
 def server(launch, files):
-    main = issuer(ALPHA, files["alpha"]) + issuer(BETA, files["beta"], "MTLSOAuthRemoteUserSuffix @beta") + location("/api")
+    main = (issuer(ALPHA, files["alpha"]) + issuer(BETA, files["beta"], "MTLSOAuthRemoteUserSuffix @beta")
+            + location("/api"))
     one = accepting(("/alpha-only", f'"{ALPHA}"'), ("/both", f'"{ALPHA}" "{BETA}"'))
     own = issuer(ALPHA, files["own alpha"], audience="urn:own") + accepting(("/beta-only", BETA))
     blocks = (issuer(GAMMA, files["gamma"], "MTLSOAuthUseMutualTLS none", name="readers", audience="urn:read")
               + issuer(GAMMA, files["gamma"], "MTLSOAuthUseMutualTLS required", name="writers", audience="urn:write")
               + issuer(GAMMA, files["gamma"], "MTLSOAuthRemoteUserSuffix @owners", name="owners", audience="urn:own"))
-    named = accepting(("/readers", "readers"), ("/read-own", "readers owners"), ("/gamma", GAMMA), ("/mixed", f"{ALPHA} writers"))
-    return launch(main, [Host(one), Host(own, name="own.example.test"), Host(blocks + named, name="blocks.example.test")])
+    named = accepting(("/readers", "readers"), ("/read-own", "readers owners"), ("/gamma", GAMMA),
+                      ("/mixed", f"{ALPHA} writers"))
+    return launch(main, [Host(one), Host(own, name="own.example.test"),
+                         Host(blocks + named, name="blocks.example.test")])
 
 
 @pytest.fixture
@@ -85,7 +89,8 @@ def test_accepted_issuers(ask):
     """MTLSOAuthAcceptIssuers by ISS: a configured issuer that this Location does not take."""
     admitted(ask(ALPHA, "alpha", path="/alpha-only/secret.txt"))
     refused(ask(BETA, "beta", path="/alpha-only/secret.txt"), "issuer_not_accepted")
-    refused(ask("https://nobody.example.test", "beta", path="/alpha-only/secret.txt"), "issuer_unknown", "issuer_not_accepted")
+    refused(ask("https://nobody.example.test", "beta", path="/alpha-only/secret.txt"), "issuer_unknown",
+            "issuer_not_accepted")
     for iss, signer, user in ((ALPHA, "alpha", "alice"), (BETA, "beta", "alice@beta")):
         admitted(ask(iss, signer, path="/both/secret.txt"), user=user)
     host = "own.example.test"
@@ -96,13 +101,16 @@ def test_accepted_issuers(ask):
 # aud, path -> user when admitted, else the code
 BLOCK_ROWS = [
     ("urn:read", PATH, "alice"), ("urn:write", PATH, "binding_missing"), ("urn:own", PATH, "alice@owners"),
-    (["urn:read", "urn:x"], PATH, "alice"), (["urn:read", "urn:write"], PATH, "audience_mismatch"), ("urn:x", PATH, "audience_mismatch"),
-    ("urn:read", "/readers/secret.txt", "alice"), ("urn:write", "/readers/secret.txt", "audience_mismatch"),
-    (["urn:read", "urn:write"], "/readers/secret.txt", "alice"), (["urn:own", "urn:write"], "/readers/secret.txt", "audience_mismatch"),
-    (["urn:own", "urn:write"], "/read-own/secret.txt", "alice@owners"), (["urn:own", "urn:read"], "/read-own/secret.txt", "audience_mismatch"),
-    ("urn:read", "/gamma/secret.txt", "alice"), ("urn:write", "/gamma/secret.txt", "binding_missing"),
-    (["urn:read", "urn:own"], "/gamma/secret.txt", "audience_mismatch"), ("urn:write", "/mixed/secret.txt", "binding_missing"),
-    ("urn:read", "/mixed/secret.txt", "audience_mismatch")]
+    (["urn:read", "urn:x"], PATH, "alice"), (["urn:read", "urn:write"], PATH, "audience_mismatch"),
+    ("urn:x", PATH, "audience_mismatch"), ("urn:read", "/readers/secret.txt", "alice"),
+    ("urn:write", "/readers/secret.txt", "audience_mismatch"),
+    (["urn:read", "urn:write"], "/readers/secret.txt", "alice"),
+    (["urn:own", "urn:write"], "/readers/secret.txt", "audience_mismatch"),
+    (["urn:own", "urn:write"], "/read-own/secret.txt", "alice@owners"),
+    (["urn:own", "urn:read"], "/read-own/secret.txt", "audience_mismatch"), ("urn:read", "/gamma/secret.txt", "alice"),
+    ("urn:write", "/gamma/secret.txt", "binding_missing"),
+    (["urn:read", "urn:own"], "/gamma/secret.txt", "audience_mismatch"),
+    ("urn:write", "/mixed/secret.txt", "binding_missing"), ("urn:read", "/mixed/secret.txt", "audience_mismatch")]
 
 
 @pytest.mark.parametrize("aud, path, wanted", BLOCK_ROWS, ids=str)
@@ -127,7 +135,8 @@ def test_token_seen_at_one_host_is_new_at_another(ask):
     """What one virtual host admitted says nothing at the next."""
     for _ in range(3):
         admitted(ask(ALPHA, "alpha"))
-        refused(ask(ALPHA, "alpha", "own.example.test"), "audience_mismatch", "signature_invalid", realm="own.example.test")
+        refused(ask(ALPHA, "alpha", "own.example.test"), "audience_mismatch", "signature_invalid",
+                realm="own.example.test")
 
 
 def test_host_field_decides(server, connect, keys):
@@ -149,12 +158,13 @@ FINISHED = [(main, host, block, next((value for value in (block, host, main) if 
 
 @pytest.fixture(scope="module")
 def finished(launch, files):
-    """A server for each main default; its hosts differ in theirs, its blocks (inherited or the host's own) in theirs."""
+    """A server for each main default; its hosts differ in their defaults, its blocks in their own values."""
     def line(value):
         return "" if value == "unset" else f"MTLSOAuthUseMutualTLS {value}\n"
 
     def blocks(prefix):
-        return "".join(issuer(f"https://{prefix}-{value}.example.test", files["alpha"], line(value).strip()) for value in BLOCKS)
+        return "".join(issuer(f"https://{prefix}-{value}.example.test", files["alpha"], line(value).strip())
+                       for value in BLOCKS)
     return {main: launch(line(main) + blocks("inherited") + location("/api"),
                          [Host(line(host) + blocks("written"), name=f"{host}.example.test") for host in DEFAULTS])
             for main in DEFAULTS}
@@ -168,7 +178,8 @@ def test_finishing(finished, connect, keys, pki, main, host, block, policy, wher
     iss = f"https://{where}-{block}.example.test"
     plain = connection.request(PATH, mint(keys["alpha"], claims(iss)))
     bound = connection.request(PATH, mint(keys["alpha"], claims(iss, cnf=bound_to(pki.owner))))
-    wanted = {"none": (None, None), "request": (None, "certificate_missing"), "required": ("binding_missing", "certificate_missing")}
+    wanted = {"none": (None, None), "request": (None, "certificate_missing"),
+              "required": ("binding_missing", "certificate_missing")}
     assert (plain.refusal, bound.refusal) == wanted[policy]
 
 

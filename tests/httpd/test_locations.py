@@ -1,4 +1,4 @@
-"""Locations inside Locations: what an inner one says replaces, what it leaves unsaid stays, a demand is never taken back."""
+"""Locations inside Locations: what the inner one says replaces, what it leaves unsaid stays, `required` stays."""
 
 import pytest
 
@@ -13,9 +13,9 @@ ALPHA, BETA = "https://alpha.example.test", "https://beta.example.test"
 # path -> directives; the inner ones repeat nothing that they want to keep
 PLACES = {
     "/": "AuthType mTLS-OAuth\nRequire valid-user",
-    "/aud": "MTLSOAuthAudience urn:outer", "/aud/keep": "", "/aud/other": "MTLSOAuthAudience urn:inner", "/aud/any": "MTLSOAuthAudience any",
-    "/iss": f"MTLSOAuthAcceptIssuers {ALPHA}", "/iss/keep": "", "/iss/other": f"MTLSOAuthAcceptIssuers {BETA}",
-    "/iss/both": f"MTLSOAuthAcceptIssuers {ALPHA} {BETA}",
+    "/aud": "MTLSOAuthAudience urn:outer", "/aud/keep": "", "/aud/other": "MTLSOAuthAudience urn:inner",
+    "/aud/any": "MTLSOAuthAudience any", "/iss": f"MTLSOAuthAcceptIssuers {ALPHA}", "/iss/keep": "",
+    "/iss/other": f"MTLSOAuthAcceptIssuers {BETA}", "/iss/both": f"MTLSOAuthAcceptIssuers {ALPHA} {BETA}",
     "/tls": "MTLSOAuthUseMutualTLS required", "/tls/keep": "",
     "/source": "MTLSOAuthTokenSource cookie:at", "/source/keep": "", "/source/other": "MTLSOAuthTokenSource header",
     "/clear": "MTLSOAuthRequireTLS off", "/clear/keep": "", "/clear/other": "MTLSOAuthRequireTLS on",
@@ -27,7 +27,7 @@ PLACES = {
 def server(launch, jwks):
     text = issuer(ALPHA, jwks) + issuer(BETA, jwks, "MTLSOAuthRemoteUserSuffix @beta")
     text += "".join(f'<Location "{path}">\n{lines}\n</Location>\n' for path, lines in PLACES.items())
-    files = {f"{path.strip('/')}/secret.txt": "the secret\n" for path in PLACES}
+    files = {f"{path}/secret.txt".lstrip("/"): "the secret\n" for path in PLACES}
     return launch(hosts=[Host(text), Host(text, tls=False)], files=files)
 
 
@@ -38,7 +38,8 @@ def ask(server, connect, key):
     return send
 
 
-@pytest.mark.parametrize("place, audience", [("/aud", "urn:outer"), ("/aud/keep", "urn:outer"), ("/aud/other", "urn:inner")])
+@pytest.mark.parametrize("place, audience",
+                         [("/aud", "urn:outer"), ("/aud/keep", "urn:outer"), ("/aud/other", "urn:inner")])
 def test_audience(ask, place, audience):
     admitted(ask(place, aud=[AUDIENCE, audience]))
     refused(ask(place, aud=[AUDIENCE, "urn:x"]), "audience_mismatch")
@@ -51,7 +52,9 @@ def test_any_audience_of_a_location(ask):
     refused(ask("/aud/any", aud="urn:outer"), "audience_mismatch")
 
 
-@pytest.mark.parametrize("place, accepted", [("/iss", [ALPHA]), ("/iss/keep", [ALPHA]), ("/iss/other", [BETA]), ("/iss/both", [ALPHA, BETA])])
+@pytest.mark.parametrize("place, accepted",
+                         [("/iss", [ALPHA]), ("/iss/keep", [ALPHA]), ("/iss/other", [BETA]),
+                          ("/iss/both", [ALPHA, BETA])])
 def test_accepted_issuers(ask, place, accepted):
     for iss, user in ((ALPHA, "alice"), (BETA, "alice@beta")):
         if iss in accepted:

@@ -25,8 +25,8 @@ def text(jwks):
 @pytest.fixture(scope="module")
 def server(launch, text):
     """The module at its most talkative."""
-    return launch(hosts=[Host(text + 'CustomLog "{root}/../refusals.log" "%s refusal=%{MTLS_OAUTH_REFUSAL}e binding=%{MTLS_OAUTH_BINDING}e"')],
-                  level="trace8")
+    form = "%s refusal=%{MTLS_OAUTH_REFUSAL}e binding=%{MTLS_OAUTH_BINDING}e"
+    return launch(hosts=[Host(text + f'CustomLog "{{root}}/../refusals.log" "{form}"')], level="trace8")
 
 
 @pytest.fixture
@@ -50,8 +50,9 @@ def test_line_of_a_mismatch(ask, pki, key):
 
 
 @pytest.mark.parametrize("claim_changes, request_changes, code", [
-    ({"exp": 1}, {}, "token_expired"), ({"aud": "urn:x"}, {}, "audience_mismatch"), ({"sub": 1.5}, {}, "user_claim_malformed"),
-    ({}, {"token": "a.b.c"}, "token_malformed"), ({}, {"token": "a,b"}, "token_repeated"), ({}, {"token": ""}, "request_malformed"),
+    ({"exp": 1}, {}, "token_expired"), ({"aud": "urn:x"}, {}, "audience_mismatch"),
+    ({"sub": 1.5}, {}, "user_claim_malformed"), ({}, {"token": "a.b.c"}, "token_malformed"),
+    ({}, {"token": "a,b"}, "token_repeated"), ({}, {"token": ""}, "request_malformed"),
     ({"iss": "https://nobody.example.test"}, {}, "issuer_unknown"), ({"cnf": {"jkt": "x"}}, {}, "binding_unsupported")])
 def test_one_line_a_refusal(ask, key, claim_changes, request_changes, code):
     """Every refusal is one line at warn that begins with its code."""
@@ -89,11 +90,12 @@ def test_environment_reaches_the_access_log(ask, server, key):
     end = time.monotonic() + 5
     while time.monotonic() < end and "binding=unbound" not in log.read_text().splitlines()[-1]:
         time.sleep(0.02)
-    assert log.read_text().splitlines()[-2:] == ["401 refusal=token_malformed binding=-", "200 refusal=- binding=unbound"]
+    assert log.read_text().splitlines()[-2:] == ["401 refusal=token_malformed binding=-",
+                                                 "200 refusal=- binding=unbound"]
 
 
-HOSTILE = ["a\nb] [evil:error] fake", "a\r\nb", "a\tb", "a\x1b[31mb", "a\x00b", "a\x7fb", 'a"b', "a\\b", "a\\nb", "a b=c: d", "%s%n%d%5000d",
-           "\u202egnirts", "\u2028next", "x" * 4000, "\u00fc" * 3000]
+HOSTILE = ["a\nb] [evil:error] fake", "a\r\nb", "a\tb", "a\x1b[31mb", "a\x00b", "a\x7fb", 'a"b', "a\\b", "a\\nb",
+           "a b=c: d", "%s%n%d%5000d", "\u202egnirts", "\u2028next", "x" * 4000, "\u00fc" * 3000]
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: ascii(value[:12]))
@@ -115,7 +117,8 @@ def test_log_injection(ask, server, key, place, value):
 @pytest.mark.parametrize("spoil", ["nothing", "signature", "expired", "certificate", "issuer", "form"])
 def test_no_token_bytes_in_the_log(ask, server, connect, pki, key, spoil):
     """Not at trace level either: neither segments nor claims that are nobody's business."""
-    changes = {"expired": {"exp": 1}, "certificate": {"cnf": bound_to(pki.thief)}, "issuer": {"iss": "https://x.example.test"}}
+    changes = {"expired": {"exp": 1}, "certificate": {"cnf": bound_to(pki.thief)},
+               "issuer": {"iss": "https://x.example.test"}}
     token = mint(key, claims(ISSUER, secret=SECRET_CLAIM, **changes.get(spoil, {})))
     if spoil == "signature":
         token = token[:-10] + "A" * 10
@@ -131,7 +134,7 @@ def test_no_token_bytes_in_the_log(ask, server, connect, pki, key, spoil):
 
 
 def test_rate_limit(launch, connect, text, key):
-    """At warn a flood of one refusal leaves few lines and their number, and the lines of other codes and issuers alone."""
+    """At warn a flood of one refusal leaves few lines and a count; lines of other codes and issuers stay."""
     server = launch(hosts=[Host(text)], level="warn")
     expired = mint(key, claims(ISSUER, exp=1))
     for _ in range(300):

@@ -38,7 +38,8 @@ SHAPES = [
     shape("thumbprint", "beside an unknown member", lambda t: {"x5t#S256": t, "note": "seen"}),
     shape("thumbprint", "beside unknown null object and array", lambda t: {"a": None, "x5t#S256": t, "b": {}, "c": []}),
     shape("thumbprint", "beside a SHA-1 thumbprint", lambda t: {"x5t": t[:27], "x5t#S256": t}),
-    shape("thumbprint", "beside case variants of its name", lambda t: {"X5T#S256": "x", "x5t#s256": "x", "x5t#S256": t}),
+    shape("thumbprint", "beside case variants of its name",
+          lambda t: {"X5T#S256": "x", "x5t#s256": "x", "x5t#S256": t}),
     shape("thumbprint", "beside case variants of other methods", lambda t: {"JKT": "x", "Kid": "x", "x5t#S256": t}),
     *[shape("other method", f"{name} alone", lambda t, name=name, value=value: {name: value})
       for name, value in (("jkt", "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"), ("kid", "k1"), ("jku", "https://x"),
@@ -176,7 +177,8 @@ def test_one_bit_of_the_thumbprint(ask, policy, byte):
 @pytest.mark.parametrize("policy", ["request", "required"])
 def test_malformed_beside_other_method_is_refused(ask, policy):
     """A method unknown to this module never becomes a plain bearer token, whatever stands beside it."""
-    refused(ask(lambda t: {"jkt": "x", "x5t#S256": t + "="}, "owner", policy), "binding_unsupported", "binding_malformed")
+    refused(ask(lambda t: {"jkt": "x", "x5t#S256": t + "="}, "owner", policy), "binding_unsupported",
+            "binding_malformed")
 
 
 def test_other_method_is_refused_under_none_too(ask):

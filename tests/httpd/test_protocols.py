@@ -31,14 +31,16 @@ def server(launch, text):
 @pytest.fixture
 def tokens(pki, key):
     """Tokens bound to the owner, to the thief and to nobody."""
-    return {"owner": mint(key, claims(ISSUER, cnf=bound_to(pki.owner))), "thief": mint(key, claims(ISSUER, cnf=bound_to(pki.thief))),
+    return {"owner": mint(key, claims(ISSUER, cnf=bound_to(pki.owner))),
+            "thief": mint(key, claims(ISSUER, cnf=bound_to(pki.thief))),
             "nobody": mint(key, claims(ISSUER))}
 
 
 @pytest.fixture
 def fetch(server, pki, work):
     def streams(wanted, certificate=None, **settings):
-        return http2.fetch(server.directory, pki.authority.path, server.port, "localhost", wanted, certificate, **settings)
+        return http2.fetch(server.directory, pki.authority.path, server.port, "localhost", wanted, certificate,
+                           **settings)
     return streams
 
 
@@ -136,13 +138,15 @@ def test_resumed_session(launch, pki, text, tokens, version, tickets):
     own = resumed(server, tls_context(pki.authority.path, pki.owner, version))
     admitted(own.request(PATH, tokens["owner"]), binding="bound")
     refused(own.request(PATH, tokens["thief"]), "certificate_mismatch")
-    refused(resumed(server, tls_context(pki.authority.path, pki.thief, version)).request(PATH, tokens["owner"]), "certificate_mismatch")
-    refused(resumed(server, tls_context(pki.authority.path, None, version)).request(PATH, tokens["owner"]), "certificate_missing")
+    refused(resumed(server, tls_context(pki.authority.path, pki.thief, version)).request(PATH, tokens["owner"]),
+            "certificate_mismatch")
+    refused(resumed(server, tls_context(pki.authority.path, None, version)).request(PATH, tokens["owner"]),
+            "certificate_missing")
 
 
 @VERSIONS
 def test_certificate_asked_for_later(server, pki, tokens, version):
-    """None becomes A on one connection (renegotiation, post-handshake authentication): both answers are remembered rightly."""
+    """None becomes A on one connection (renegotiation, post-handshake authentication), and stays A."""
     connection = Connection(server.port, "late.example.test", tls_context(pki.authority.path, pki.owner, version))
     refused(connection.request(PATH, tokens["owner"]), "certificate_missing", realm="late.example.test")
     admitted(connection.request(PATH, tokens["nobody"]), binding="unbound")

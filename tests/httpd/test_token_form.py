@@ -59,7 +59,8 @@ def test_number_of_segments(ask, key, count):
     refused(ask(".".join((segments + segments)[:count])), "token_malformed")
 
 
-@pytest.mark.parametrize("token", [".", "..", "...", "a", "a.b.c", "..x", "x..", ".x.", "a b.c.d", "eyJ", "null", "%20", "\u00e9"],
+@pytest.mark.parametrize("token", [".", "..", "...", "a", "a.b.c", "..x", "x..", ".x.", "a b.c.d", "eyJ", "null", "%20",
+                                   "\u00e9"],
                          ids=repr)
 def test_not_a_jwt(ask, token):
     """An opaque token has no issuer here."""
@@ -109,7 +110,8 @@ def test_strict_header(ask, key, label):
     '{"alg":"ES256","kid":"k1","x":{"alg":"none"}}', '{"alg":"ES256","kid":"k1","ALG":"none"}',
     f'{{"alg":"ES256","kid":"k1","x":{bad_json.nested(bad_json.JSON_DEPTH - 2)}}}',
     f'{{"alg":"ES256","kid":"k1",{",".join(f"{chr(34)}m{n}{chr(34)}:{n}" for n in range(400))}}}'],
-    ids=["plain", "white space", "escaped name", "escaped value", "alg deep inside", "other case", "deep", "many members"])
+    ids=["plain", "white space", "escaped name", "escaped value", "alg deep inside", "other case", "deep",
+         "many members"])
 def test_header_that_is_well_formed(ask, key, header):
     """The twins of the strict rows: JSON spelled otherwise is the same header."""
     admitted(ask(mint(key, claims(JWT), header.encode())))
@@ -119,7 +121,8 @@ ACCESS_TOKEN_TYPES = ["at+jwt", "AT+JWT", "At+Jwt", "application/at+jwt", "APPLI
 PLAIN_TYPES = [..., "JWT", "jwt", "Jwt", "application/jwt", "application/JWT"]
 OTHER_TYPES = ["", "id+jwt", "logout+jwt", "dpop+jwt", "token-introspection+jwt", "application/token-introspection+jwt",
                "secevent+jwt", "JOSE", "JOSE+JSON", "at+jwt ", " at+jwt", "at+jw", "at+jwtx", "text/at+jwt", "at jwt",
-               "application/", "application/application/at+jwt", "oauth-authz-req+jwt", "client-authentication+jwt", "JWE"]
+               "application/", "application/application/at+jwt", "oauth-authz-req+jwt", "client-authentication+jwt",
+               "JWE"]
 
 
 @pytest.mark.parametrize("typ", ACCESS_TOKEN_TYPES, ids=repr)
@@ -150,15 +153,17 @@ def test_type_that_is_no_string(ask, key, iss, typ):
 
 
 @pytest.mark.parametrize("claim, value", [
-    ("events", {"http://schemas.openid.net/event/backchannel-logout": {}}), ("events", {}), ("at_hash", "x"), ("c_hash", "x"),
-    ("s_hash", "x"), ("typ", "ID"), ("typ", "Refresh"), ("typ", "Offline"), ("typ", "Logout")])
-@pytest.mark.parametrize("header", [{"typ": "JWT"}, {"typ": ...}, {"typ": "at+jwt"}], ids=["JWT", "no type", "access token"])
+    ("events", {"http://schemas.openid.net/event/backchannel-logout": {}}), ("events", {}), ("at_hash", "x"),
+    ("c_hash", "x"), ("s_hash", "x"), ("typ", "ID"), ("typ", "Refresh"), ("typ", "Offline"), ("typ", "Logout")])
+@pytest.mark.parametrize("header", [{"typ": "JWT"}, {"typ": ...}, {"typ": "at+jwt"}],
+                         ids=["JWT", "no type", "access token"])
 def test_id_refresh_and_logout_tokens(ask, key, claim, value, header):
     """The jwt profile refuses what its claims show to be an ID, refresh or logout token."""
     refused(ask(mint(key, claims(JWT, **{claim: value}), header)), "type_not_allowed")
 
 
-@pytest.mark.parametrize("claim, value", [("typ", "Bearer"), ("nonce", "n-1"), ("event", {}), ("at_hash_alg", "x"), ("sid", "1")])
+@pytest.mark.parametrize("claim, value", [("typ", "Bearer"), ("nonce", "n-1"), ("event", {}), ("at_hash_alg", "x"),
+                                          ("sid", "1")])
 def test_claims_an_access_token_may_have(ask, key, claim, value):
     """The twins of the ID token rows."""
     admitted(ask(mint(key, claims(JWT, **{claim: value}), {"typ": "JWT"})))

@@ -22,14 +22,18 @@ SITES = {
     "AuthType without Require": (
         lambda jwks: [Host(blocks(jwks) + location("/api", require=""))], ["Require"]),
     "virtual host without TLS": (
-        lambda jwks: [Host(blocks(jwks) + location("/api"), name="plain.example.test", tls=False)], ["TLS", "plain.example.test"]),
+        lambda jwks: [Host(blocks(jwks) + location("/api"), name="plain.example.test", tls=False)],
+        ["TLS", "plain.example.test"]),
     "same users from two issuers": (
-        lambda jwks: [Host(issuer(ALPHA, jwks) + issuer(BETA, jwks) + location("/api"))], ["MTLSOAuthRemoteUserSuffix", ALPHA, BETA]),
+        lambda jwks: [Host(issuer(ALPHA, jwks) + issuer(BETA, jwks) + location("/api"))],
+        ["MTLSOAuthRemoteUserSuffix", ALPHA, BETA]),
     "required, never asked for": (
-        lambda jwks: [Host(blocks(jwks, "MTLSOAuthUseMutualTLS required") + location("/api"), name="silent.example.test", verify=None)],
+        lambda jwks: [Host(blocks(jwks, "MTLSOAuthUseMutualTLS required") + location("/api"),
+                           name="silent.example.test", verify=None)],
         ["SSLVerifyClient"]),
     "required in a Location, never asked for": (
-        lambda jwks: [Host(blocks(jwks, "MTLSOAuthUseMutualTLS none") + location("/api", "MTLSOAuthUseMutualTLS required"),
+        lambda jwks: [Host(blocks(jwks, "MTLSOAuthUseMutualTLS none")
+                           + location("/api", "MTLSOAuthUseMutualTLS required"),
                            name="silent.example.test", verify="none")], ["SSLVerifyClient"]),
 }
 
@@ -37,13 +41,16 @@ SOUND = {
     "all well": lambda jwks: [Host(blocks(jwks) + location("/api"))],
     "nothing configured": lambda jwks: [Host(), Host(tls=False)],
     "same issuers told apart": lambda jwks: [Host(
-        issuer(ALPHA, jwks, "MTLSOAuthRemoteUserClaim upn sub") + issuer(BETA, jwks, "MTLSOAuthRemoteUserSuffix @b") + location("/api"))],
+        issuer(ALPHA, jwks, "MTLSOAuthRemoteUserClaim upn sub") + issuer(BETA, jwks, "MTLSOAuthRemoteUserSuffix @b")
+        + location("/api"))],
     "two blocks of one issuer": lambda jwks: [Host(
-        issuer(ALPHA, jwks, name="a", audience="urn:a") + issuer(ALPHA, jwks, name="b", audience="urn:b") + location("/api"))],
+        issuer(ALPHA, jwks, name="a", audience="urn:a") + issuer(ALPHA, jwks, name="b", audience="urn:b")
+        + location("/api"))],
     "clear text allowed": lambda jwks: [Host(
         blocks(jwks, "MTLSOAuthUseMutualTLS none") + location("/api", "MTLSOAuthRequireTLS off"), tls=False)],
     "another Require admits without a user": lambda jwks: [Host(
-        blocks(jwks) + location("/api", "<RequireAny>\nRequire ip 127.0.0.1\nRequire valid-user\n</RequireAny>", require=""))],
+        blocks(jwks) + location("/api", "<RequireAny>\nRequire ip 127.0.0.1\nRequire valid-user\n</RequireAny>",
+                                require=""))],
     "nothing needs a certificate": lambda jwks: [Host(
         issuer(ALPHA, jwks, "MTLSOAuthUseMutualTLS none") + location("/api"), verify=None)],
 }

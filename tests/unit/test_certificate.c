@@ -87,7 +87,7 @@ static const pem_t pems[] = {
     {"cut", BEGIN "MAUAAAAA\n" END, 0},
     {"padding alone", BEGIN "====\n" END, 0},
     {"encrypted", BEGIN "Proc-Type: 4,ENCRYPTED\n\n" FIVE "\n" END, 0},
-    {"private key", "-----BEGIN PRIVATE KEY-----\n" FIVE "\n-----END PRIVATE KEY-----\n", 0},
+    {"a block of another kind", "-----BEGIN X509 CRL-----\n" FIVE "\n-----END X509 CRL-----\n", 0},
 };
 
 static int has_a_x5t(const char *pem)
@@ -148,6 +148,27 @@ static void line_ends_change_nothing(const void *data)
     assert_true(has_a_x5t(wrapped(row->width, row->line_end)));
 }
 
+typedef struct {
+    const char *name;
+    const char *pem;
+    size_t      size;
+} padding_t;
+
+static const padding_t paddings[] = {
+    {"none", BEGIN "MAQAAAAA\n" END, 6},
+    {"one character", BEGIN "MAMAAAA=\n" END, 5},
+    {"two characters", BEGIN "MAUAAAAAAA==\n" END, 7},
+};
+
+static void padding_is_no_byte(const void *data)
+{
+    const padding_t  *row = data;
+    mto_certificate_t certificate;
+
+    assert_true(mto_certificate_read_pem(&certificate, row->pem, support_pool()));
+    assert_int_equal(certificate.der_size, row->size);
+}
+
 static void der_and_pem_agree(const void *unused)
 {
     const char       *pem = support_certificate_pem(support_key(MTO_KEY_P256, 0));
@@ -180,6 +201,7 @@ int main(void)
     support_table("RFC 8705 section 3.1, of the DER in the first block", pem_has_the_published_thumbprint_or_not,
                   TABLE(pems));
     support_table("RFC 7468 section 3, line ends", line_ends_change_nothing, TABLE(wrappings));
+    support_table("RFC 4648 section 4, padding", padding_is_no_byte, TABLE(paddings));
     support_case("RFC 8705 section 3.1, SHA-256 of the DER", der_and_pem_agree);
     support_case("a cut certificate is none", cut_pem_is_no_certificate);
     return support_run("certificate");

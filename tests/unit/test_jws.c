@@ -569,7 +569,6 @@ static const struct {
     {"four segments", H "." P "." S "." S},
     {"five segments: a JWE", H "." P "." S "." S "." S},
     {"no header", "." P "." S},
-    {"no payload: detached", H ".." S},
     {"no signature: unsecured", H "." P "."},
     {"dots alone", ".."},
     {"a dot in front", "." H "." P "." S},
@@ -608,6 +607,20 @@ static void many_dots_are_refused_at_once(const void *unused)
     assert_verdict(support_repeat(".", 100000), keys, MTO_TOKEN_MALFORMED);
     assert_verdict(support_text(H "." P "%s", support_repeat(".", 100000)), keys, MTO_TOKEN_MALFORMED);
     assert_true(apr_time_now() - start < apr_time_from_sec(1));
+}
+
+/* RFC 7515 section 7.1: the payload may be empty. What is signed is then the header and a dot, not a payload elsewhere.
+ */
+static void empty_payload_is_a_payload(const void *unused)
+{
+    EVP_PKEY     *key = support_key(MTO_KEY_P256, 0);
+    mto_keyset_t *keys = support_keyset(support_jwk(key, NULL, NULL), NULL);
+    const char   *token = support_token("ES256", key, NULL, PAYLOAD);
+
+    (void)unused;
+    assert_verdict(support_token("ES256", key, NULL, ""), keys, MTO_ADMITTED);
+    assert_verdict(support_text("%.*s..%s", (int)(strchr(token, '.') - token), token, strrchr(token, '.') + 1), keys,
+                   MTO_SIGNATURE_INVALID);
 }
 
 static void nul_in_the_text_is_refused(const void *unused)
@@ -665,6 +678,7 @@ int main(void)
     support_case("RFC 8725 section 2.1, HMAC keyed with the public key", hmac_with_the_public_key_is_refused);
     support_table("RFC 7515 section 7.1, three segments", text_is_no_token, TABLE(malformed));
     support_case("100000 dots are refused at once", many_dots_are_refused_at_once);
+    support_case("RFC 7515 section 7.1, an empty payload", empty_payload_is_a_payload);
     support_case("RFC 7515 section 7.1, NUL behind", nul_in_the_text_is_refused);
     support_case("a token is taken apart", parts_are_where_they_are);
     return support_run("jws");

@@ -153,6 +153,20 @@ static void keys_are_bounded(const void *data)
     assert_true(refused == NULL || strcmp(refused, row->refused) == 0);
 }
 
+/* Keys that would be left out count too: whoever writes so many wants us to work. */
+static void entries_are_counted_not_good_keys(const void *unused)
+{
+    mto_keyset_t *set = mto_keyset_create();
+    const char   *refused;
+
+    (void)unused;
+    assert_null(add(set, support_text("{\"keys\":[%s0]}", support_repeat("0,", 999))));
+    refused = add(set, support_text("{\"keys\":[%s0]}", support_repeat("0,", 1000)));
+    mto_keyset_release(set);
+    assert_non_null(refused);
+    assert_string_equal(refused, "more than 1000 keys");
+}
+
 static void pem_counts_as_a_key(const void *unused)
 {
     mto_keyset_t *set = mto_keyset_create();
@@ -390,6 +404,7 @@ int main(void)
     support_case("DESIGN section 7, a bad key is skipped, the rest live", bad_keys_are_left_out_and_told);
     support_case("private keys are left out unless they are ignored", private_keys_are_left_out_unless_ignored);
     support_table("DESIGN section 4, at most 1000 keys", keys_are_bounded, TABLE(bounds));
+    support_case("DESIGN section 4, at most 1000 entries", entries_are_counted_not_good_keys);
     support_case("DESIGN section 4, at most 1000 keys with PEM", pem_counts_as_a_key);
     support_case("DESIGN section 4, at most 1 MiB", documents_are_bounded);
     support_table("lookup by kid", kid_is_found, TABLE(lookups));

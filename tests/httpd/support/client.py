@@ -42,7 +42,8 @@ class Answer:
         return self.header("WWW-Authenticate")
 
     def __repr__(self):
-        seen = {name: self.header(name) for name in ("X-Refusal", "X-User", "X-Binding", "X-Reported", "WWW-Authenticate")}
+        seen = {name: self.header(name) for name in ("X-Refusal", "X-User", "X-Binding", "X-Reported",
+                                                     "WWW-Authenticate")}
         return f"<{self.status} {seen}>"
 
 

@@ -31,6 +31,7 @@ TOOL = Path(os.environ.get("MTO_TOOL") or SOURCE / "mtls-oauth")
 HTTPD = os.environ.get("MTO_HTTPD") or _which_httpd()
 MODULES_DIR = Path(os.environ.get("MTO_MODULES_DIR") or _modules_directory())
 SANITIZERS = [name for name in os.environ.get("MTO_SANITIZERS", "").split(",") if name]
+# anything: the directories of the servers stay, to look into their configuration and logs
 KEEP = bool(os.environ.get("MTO_KEEP"))
 
 

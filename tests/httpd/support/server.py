@@ -53,8 +53,9 @@ class Httpd:
         self.configure(main, hosts, level, mpm)
 
     def write(self, name, text):
-        """A file of the document root."""
+        """A file of the document root, by its relative name."""
         path = self.root / name
+        assert self.root in path.parents, name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
@@ -75,8 +76,8 @@ class Httpd:
         """Returns when the server accepts; a server that does not start raises with its log."""
         with open(self.directory / "output.log", "wb") as output:
             # a session of its own, since the prefork MPM ends with a signal to its whole process group
-            self._process = subprocess.Popen(self._command("-D", "FOREGROUND"), stdout=output, stderr=output, start_new_session=True,
-                                             env=sanitizer.process_environment(self._sanitizer))
+            self._process = subprocess.Popen(self._command("-D", "FOREGROUND"), stdout=output, stderr=output,
+                                             start_new_session=True, env=sanitizer.process_environment(self._sanitizer))
         # it listens before it takes signals
         self._until(lambda: self._resumed() and accepts(self.port) and accepts(self.plain_port), "did not start")
         return self
@@ -162,7 +163,8 @@ DocumentRoot "{{root}}"
         return [environment.HTTPD, "-d", str(self.directory), "-f", str(self._configuration), *arguments]
 
     def _children(self):
-        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._process.pid)], stdout=subprocess.PIPE, text=True, check=False)
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._process.pid)], stdout=subprocess.PIPE,
+                                text=True, check=False)
         return set(listed.stdout.split())
 
     def _resumed(self):

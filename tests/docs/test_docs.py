@@ -1,0 +1,226 @@
+"""The documents against the module: every directive and variable is described, every configuration shown is right."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "httpd"))
+
+from support import environment, sanitizer  # noqa: E402  the line above is how it is found
+from support.keys import Key, write_jwks  # noqa: E402
+from support.pki import Pki  # noqa: E402
+from support.server import Host, Httpd  # noqa: E402
+
+DIRECTIVES = environment.SOURCE / "docs" / "directives.md"
+SAMPLE = environment.SOURCE / "httpd.conf.sample"
+ANSWER = environment.SOURCE / "src" / "httpd" / "answer.c"
+READMES = sorted(environment.SOURCE.glob("README*"))
+PAGES = sorted((environment.SOURCE / "docs").glob("*.md")) + READMES
+
+PARTS = ["Syntax", "Context", "Default", "Meaning", "Example", "Source"]
+
+# where `httpd -L` says that a directive may stand -> words that its Context must have, and must not have
+CONTEXTS = {"outside": ([], [".htaccess"]), "inside": ([".htaccess"], ["server config", "<MTLSOAuthIssuer>"]),
+            "anywhere": ([".htaccess", "<MTLSOAuthIssuer>"], [])}
+
+# a complete block, for defaults; its directives have none
+MINIMAL = "<MTLSOAuthIssuer urn:docs>\nMTLSOAuthAudience any\nMTLSOAuthJWKSFile conf/issuer.jwks\n</MTLSOAuthIssuer>\n"
+WITHOUT_DEFAULT = {"MTLSOAuthAudience", "MTLSOAuthJWKSFile", "MTLSOAuthRemoteUserSuffix"}
+
+
+def read(path):
+    return path.read_text() if path.exists() else ""
+
+
+def headed():
+    """[(directive, text)] of the sections about directives; <MTLSOAuthIssuer> goes by its name without brackets."""
+    texts = re.split(r"^## ", read(DIRECTIVES), flags=re.M)
+    found = (re.match(r"`<?(MTLSOAuth\w+)>?`\n(.*)", text, flags=re.S) for text in texts)
+    return [(match[1], match[2]) for match in found if match]
+
+
+def sections():
+    """The same as {directive: text}."""
+    return dict(headed())
+
+
+def parts(text):
+    """[(name, text)] of a section, in its order."""
+    found = re.split(r"^\*\*(\w+):\*\*", text, flags=re.M)
+    return list(zip(found[1::2], found[2::2]))
+
+
+def fences(text):
+    """(line, language, content) of every fenced block."""
+    opened = None
+    for number, line in enumerate(text.splitlines(), 1):
+        fence = re.match(r"\s*```(.*)", line)
+        if fence and opened:
+            yield opened[0], opened[1], textwrap.dedent("\n".join(opened[2])) + "\n"
+            opened = None
+        elif fence:
+            opened = (number, fence[1].strip(), [])
+        elif opened:
+            opened[2].append(line)
+
+
+def indented(text):
+    """(line, content) of every indented block with an issuer in it: a README in plain text has no fences."""
+    for block in re.finditer(r"(?:^(?: {4,}.*)?\n)+", text, flags=re.M):
+        if "<MTLSOAuthIssuer " in block[0]:
+            yield text.count("\n", 0, block.start()) + 1, textwrap.dedent(block[0])
+
+
+def examples():
+    """Every configuration that the documents show, labelled with its place."""
+    for path in PAGES:
+        text = read(path)
+        shown = [(line, content) for line, language, content in fences(text) if language == "apache"]
+        if path in READMES:
+            shown += indented(text)
+        for line, content in shown:
+            yield pytest.param(content, id=f"{path.name}:{line}")
+    if SAMPLE.exists():
+        yield pytest.param(read(SAMPLE), id=SAMPLE.name)
+
+
+def pytest_generate_tests(metafunc):
+    """One case for each configuration and each section that is there now."""
+    if "example" in metafunc.fixturenames:
+        metafunc.parametrize("example", list(examples()))
+    if "directive" in metafunc.fixturenames:
+        metafunc.parametrize("directive", sorted(sections()))
+
+
+@pytest.fixture(scope="module")
+def home():
+    """A ServerRoot with the files that the documents name."""
+    directory = Path(tempfile.mkdtemp(prefix="mto-docs-"))
+    directory.chmod(0o755)
+    conf = directory / "conf"
+    conf.mkdir()
+    pki, key = Pki(directory), Key("ES256", kid="k1")
+    write_jwks(conf / "issuer.jwks", key.jwk(alg="ES256"))
+    (conf / "issuer.pem").write_text(key.public_pem())
+    shutil.copy(pki.server.path, conf / "server.crt")
+    shutil.copy(pki.server.key_path, conf / "server.key")
+    modules = directory / "modules"
+    modules.mkdir()
+    for path in {path.name: path for path in [*environment.MODULES_DIR.glob("*.so"), environment.MODULE]}.values():
+        (modules / path.name).symlink_to(path)
+    yield directory, pki
+    if not environment.KEEP:
+        shutil.rmtree(directory)
+
+
+@pytest.fixture
+def configure(home):
+    """Makes an httpd, not started, with this text in a virtual host, or on the server when it brings virtual hosts."""
+    directory, pki = home
+
+    def make(text):
+        whole = re.search(r"^\s*<VirtualHost\b", text, flags=re.M)
+        place = Path(tempfile.mkdtemp(dir=directory))
+        (place / "logs").mkdir()
+        for name in ("conf", "modules"):
+            (place / name).symlink_to(directory / name)
+        return Httpd(place, pki, main=text + "\n") if whole else Httpd(place, pki, hosts=[Host(text)])
+    return make
+
+
+@pytest.fixture(scope="module")
+def table(home):
+    """{directive: outside, inside or anywhere} as httpd lists the directives of the loaded module."""
+    directory, pki = home
+    server = Httpd(tempfile.mkdtemp(dir=directory), pki)
+    command = [environment.HTTPD, "-d", str(server.directory), "-f", str(server.directory / "httpd.conf"), "-L"]
+    listed = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=False,
+                            env=sanitizer.process_environment(directory)).stdout
+    row = r"^<?(\w+) \(mod_auth_mtls_oauth\.c\)\n.*\n\tAllowed in \*\.conf (?:only )?(\w+)"
+    found = re.findall(row, listed, flags=re.M)
+    assert len(found) == listed.count("(mod_auth_mtls_oauth.c)") > 0, listed[-2000:]
+    return dict(found)
+
+
+def test_there_is_a_page():
+    assert DIRECTIVES.exists()
+
+
+def test_every_directive_has_a_section(table):
+    """And every section has its directive; nothing planned is described, nothing present is left out."""
+    assert sorted(name for name, _ in headed()) == sorted(table)
+
+
+def test_section_is_whole(directive):
+    """Each part once, in order, with something in it; syntax and example are of that directive."""
+    found = parts(sections()[directive])
+    assert [name for name, _ in found] == PARTS
+    assert all(re.search(r"\w{2,}", text) for _, text in found), found
+    said = dict(found)
+    assert re.search(rf"`<?{directive}\b", said["Syntax"])
+    shown = "".join(content for _, language, content in fences(said["Example"]) if language == "apache")
+    assert re.search(rf"^\s*<?{directive}\s", shown, flags=re.M), "the example does not use it"
+    assert re.search(r"RFC \d{4}|[Oo]wn decision", said["Source"])
+
+
+def test_context_is_httpd_s_own(directive, table):
+    """Where the page lets a directive stand, httpd lets it stand."""
+    context = dict(parts(sections()[directive]))["Context"]
+    wanted, unwanted = CONTEXTS[table[directive]]
+    assert not [word for word in wanted if word not in context], context
+    assert not [word for word in unwanted if word in context], context
+
+
+def test_defaults_are_those_of_the_module(configure):
+    """The dump of a block that says nothing has the defaults of the page."""
+    code, said = configure(MINIMAL).configtest("DUMP_MTLS_OAUTH")
+    assert code == 0, said
+    dumped = dict(re.findall(r"^    (MTLSOAuth\w+) (.*)$", said, flags=re.M))
+    checked = {name: value for name, value in dumped.items() if name not in WITHOUT_DEFAULT}
+    assert checked, said
+    documented = {name: dict(parts(sections()[name]))["Default"].strip().strip("`") for name in checked}
+    assert documented == checked
+
+
+def test_example_passes_configtest(configure, example):
+    """What is shown can be copied: no error, and no warning of ours."""
+    code, said = configure(example).configtest("DUMP_MTLS_OAUTH")
+    assert code == 0 and "Syntax OK" in said, said
+    warnings = [line for line in said.splitlines() if line.startswith("  warning: ")]
+    assert not warnings
+
+
+def test_every_example_is_tried():
+    """A fence with our directives in it says apache, or it would not be tried."""
+    untried = [f"{path.name}:{line}" for path in PAGES for line, language, content in fences(read(path))
+               if language != "apache" and re.search(r"^\s*<?MTLSOAuth\w+\s", content, flags=re.M)]
+    assert not untried
+
+
+def test_every_variable_is_documented():
+    """In the table of directives.md, and nowhere is a variable that the module does not set."""
+    code = set(re.findall(r'"(MTLS_OAUTH_[A-Z_]+)"', ANSWER.read_text()))
+    assert code
+    rows = re.findall(r"^\| `(MTLS_OAUTH_[A-Z_]+)` \|", read(DIRECTIVES), flags=re.M)
+    assert sorted(rows) == sorted(code)
+    named = {(name, path.name) for path in [*PAGES, SAMPLE] for name in re.findall(r"MTLS_OAUTH_[A-Z_]+", read(path))}
+    assert not [found for found in named if found[0] not in code]
+
+
+def test_links_lead_somewhere():
+    """Links between the pages: the file is there, and the heading too."""
+    def anchors(path):
+        headings = re.findall(r"^#+ (.*)$", read(path), flags=re.M)
+        return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    for path in PAGES:
+        for target in re.findall(r"\]\(([^)\s]+)\)", read(path)):
+            if "://" not in target:
+                name, _, anchor = target.partition("#")
+                page = path.parent / name if name else path
+                assert page.exists() and (not anchor or anchor in anchors(page)), f"{path.name}: {target}"
