@@ -14,7 +14,7 @@ static const char introduction[] =
     "with\n"
     "a text that says no more than it may know (RFC 6750 section 3); the code is for you. It stands in httpd's error "
     "log\n"
-    "and in the environment variable `MTLS_OAUTH_REFUSAL`, which a LogFormat shows with `%{MTLS_OAUTH_REFUSAL}e`, and\n"
+    "and in the environment variable `MTLS_OAUTH_REFUSAL`, which a LogFormat shows with `%<{MTLS_OAUTH_REFUSAL}e`, and\n"
     "`mtls-oauth check` tells it. A line of the log reads:\n"
     "\n"
     "    refused <code> iss=... client=... kid=... token=<8 hex of its SHA-256> cert=<first 8 of x5t> want=<first 8>: "

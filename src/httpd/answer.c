@@ -53,27 +53,22 @@ mto_exchange_t *mto_exchange_create(request_rec *r)
     const mto_exchange_t *before = mto_exchange_of(r);
     mto_exchange_t       *exchange = apr_pcalloc(r->pool, sizeof *exchange);
 
-    exchange->logged = before != NULL && before->logged;
+    exchange->refusal_logged = before != NULL && before->refusal_logged;
+    exchange->report_logged = before != NULL && before->report_logged;
     ap_set_module_config(r->request_config, &auth_mtls_oauth_module, exchange);
     return exchange;
 }
 
-/* Whether the line of the top-level request behind r is still to be written; from now on it is not. */
-static int take_line(request_rec *r)
+/* The exchange of the top-level request behind r, where it is kept which lines have been written. */
+static mto_exchange_t *top_exchange(request_rec *r)
 {
     mto_exchange_t *exchange;
-    int             taken;
 
     while (r->main != NULL || r->prev != NULL) {
         r = r->main != NULL ? r->main : r->prev;
     }
     exchange = mto_exchange_of(r);
-    if (exchange == NULL) {
-        exchange = mto_exchange_create(r);
-    }
-    taken = exchange->logged;
-    exchange->logged = 1;
-    return !taken;
+    return exchange != NULL ? exchange : mto_exchange_create(r);
 }
 
 /* --- The log line ------------------------------------------------------------------------------------------------- */
@@ -164,9 +159,9 @@ static const char *describe(request_rec *r, const mto_exchange_t *exchange)
                        " token=", fingerprint(r->pool, &exchange->bearer), " cert=", cert, " want=", want, NULL);
 }
 
-/* verb: "refused" or "reported". */
+/* verb: "refused" or "reported". *written: whether the top-level request has its line of that kind. */
 static void write_line(request_rec *r, const mto_exchange_t *exchange, const char *verb, mto_refusal_t refusal,
-                       const char *detail)
+                       const char *detail, int *written)
 {
     int              level = refusal == MTO_NO_TOKEN ? APLOG_DEBUG : APLOG_WARNING;
     mto_log_limit_t *limits =
@@ -174,9 +169,10 @@ static void write_line(request_rec *r, const mto_exchange_t *exchange, const cha
     unsigned    left_out = 0;
     const char *others;
 
-    if (!APLOG_R_IS_LEVEL(r, level) || !take_line(r)) {
+    if (*written || !APLOG_R_IS_LEVEL(r, level)) {
         return;
     }
+    *written = 1;
     if (!may_log(&limits[refusal], r->request_time, &left_out) && !APLOGrdebug(r)) {
         return;
     }
@@ -219,7 +215,7 @@ int mto_answer_refuse(request_rec *r, const mto_exchange_t *exchange, const mto_
     if (row->status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
     }
-    write_line(r, exchange, "refused", verdict->refusal, verdict->detail);
+    write_line(r, exchange, "refused", verdict->refusal, verdict->detail, &top_exchange(r)->refusal_logged);
     return row->status;
 }
 
@@ -287,7 +283,7 @@ int mto_answer_admit(request_rec *r, mto_exchange_t *exchange, const mto_verdict
         apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
     }
     if (verdict->reported != MTO_ADMITTED) {
-        write_line(r, exchange, "reported", verdict->reported, verdict->detail);
+        write_line(r, exchange, "reported", verdict->reported, verdict->detail, &top_exchange(r)->report_logged);
     }
     return OK;
 }

@@ -18,8 +18,8 @@ typedef struct {
     const mto_token_t       *token;       /* proven; NULL: not, or not yet */
     const mto_certificate_t *certificate; /* NULL: none */
     int                      admitted;
-    int                      authorizing; /* authorize.c is asking httpd for its verdict */
-    int                      logged;      /* of a top-level request: its line is written */
+    int                      authorizing;                   /* authorize.c is asking httpd for its verdict */
+    int                      refusal_logged, report_logged; /* of a top-level request: that line is written */
 } mto_exchange_t;
 
 /* How often one refusal of one issuer may write a line; the state of that. */

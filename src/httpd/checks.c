@@ -166,6 +166,28 @@ static void check_scopes(apr_pool_t *pool, server_rec *main_server)
     warn_of_scope(pool, main_server, &all, "main server");
 }
 
+/* A report that is not stricter than what is enforced finds nothing, and looks as if there were nothing to find. */
+static void check_reports(apr_pool_t *pool, server_rec *server)
+{
+    const apr_array_header_t *policies = mto_server_config_of(server)->policies;
+    int                       i;
+
+    for (i = 0; i < policies->nelts; i++) {
+        const mto_policy_t   *policy = APR_ARRAY_IDX(policies, i, const mto_policy_t *);
+        const mto_settings_t *settings = &policy->settings;
+
+        if (settings->report_mutual_tls != MTO_MUTUAL_TLS_NONE
+            && settings->report_mutual_tls <= settings->use_mutual_tls) {
+            warn(pool, server,
+                 "<MTLSOAuthIssuer %s>: MTLSOAuthReportMutualTLS %s reports nothing beside MTLSOAuthUseMutualTLS %s; "
+                 "make "
+                 "the former stricter, or \"MTLSOAuthReportMutualTLS off\"",
+                 policy->issuer, mto_word_of(mto_report_mutual_tls_words, settings->report_mutual_tls),
+                 mto_word_of(mto_mutual_tls_words, settings->use_mutual_tls));
+        }
+    }
+}
+
 /* --- Users of two issuers ----------------------------------------------------------------------------------------- */
 
 static int same_paths(const apr_array_header_t *a, const apr_array_header_t *b)
@@ -221,6 +243,7 @@ void mto_checks_collect(apr_pool_t *pool, server_rec *main_server)
     check_scopes(pool, main_server);
     for (server = main_server; server != NULL; server = server->next) {
         if (mto_server_is_own(server, main_server)) {
+            check_reports(pool, server);
             check_users(pool, server, main_server);
         }
     }
@@ -252,8 +275,8 @@ int mto_checks_unprotected(request_rec *r)
         return DECLINED;
     }
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                  "AuthType " MTO_AUTH_TYPE " protects nothing at %s: no Require line asks for a user; add \"Require "
-                  "valid-user\", or say \"AuthType None\" where this is meant",
+                  "AuthType " MTO_AUTH_TYPE " let a request to %s through without a token: no Require line that holds "
+                  "for it asks for a user; add \"Require valid-user\", or say \"AuthType None\" where this is meant",
                   ap_escape_logitem(r->pool, r->uri));
     return DECLINED;
 }

@@ -289,11 +289,17 @@ static const char *set_in_location(cmd_parms *cmd, void *config, int argc, char 
 {
     const location_directive_t *directive = cmd->info;
     mto_directory_config_t     *directory = config;
-    const char                 *error = open_block(cmd) == NULL
-                                            ? directive->set(cmd, directory, argc, argv)
-                                            : mto_value_error(cmd, argc > 0 ? argv[0] : "",
-                                                              "does not belong into " ISSUER_SECTION ">, but into a <Location>");
+    const char                 *value = argc > 0 ? argv[0] : "", *error;
 
+    if (open_block(cmd) != NULL) {
+        error = mto_value_error(cmd, value, "does not belong into " ISSUER_SECTION ">, but into a <Location>");
+    }
+    else if (ap_check_cmd_context(cmd, NOT_IN_LIMIT) != NULL) {
+        error = mto_value_error(cmd, value, "holds for all methods; move it out of <Limit>");
+    }
+    else {
+        error = directive->set(cmd, directory, argc, argv);
+    }
     if (error == NULL || !mto_value_in_htaccess(cmd)) {
         return error;
     }
@@ -454,7 +460,7 @@ const command_rec mto_directives[] = {
                   "longest time from iat to exp, or off"),
     AP_INIT_TAKE_ARGV("MTLSOAuthRemoteUserClaim", mto_value_set_paths, PATHS_AT(remote_user_claims), RSRC_CONF,
                       "claims for REMOTE_USER; the first that is present wins"),
-    AP_INIT_TAKE1("MTLSOAuthRemoteUserSuffix", mto_value_set_suffix, NULL, RSRC_CONF, "text added to REMOTE_USER"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthRemoteUserSuffix", mto_value_set_suffix, NULL, RSRC_CONF, "text added to REMOTE_USER"),
     AP_INIT_TAKE_ARGV("MTLSOAuthClientIDClaim", mto_value_set_paths, PATHS_AT(client_id_claims), RSRC_CONF,
                       "claims for the client's identifier; the first that is present wins"),
     AP_INIT_TAKE_ARGV("MTLSOAuthRequiredClaims", mto_value_set_paths, PATHS_AT(required_claims), RSRC_CONF,

@@ -18,7 +18,6 @@ static void print_texts(apr_file_t *out, const char *directive, const apr_array_
     apr_file_printf(out, "\n");
 }
 
-/* A list with nothing in it is not a directive one could write. */
 static void print_paths(apr_file_t *out, const char *directive, const apr_array_header_t *paths)
 {
     int i;
@@ -75,7 +74,12 @@ static void print_keys(apr_file_t *out, const mto_issuer_t *issuer)
 
 static void print_time(apr_file_t *out, const char *directive, apr_interval_time_t time)
 {
-    apr_file_printf(out, "    %s %" APR_TIME_T_FMT "s\n", directive, apr_time_sec(time));
+    if (time % APR_USEC_PER_SEC == 0) {
+        apr_file_printf(out, "    %s %" APR_TIME_T_FMT "s\n", directive, apr_time_sec(time));
+    }
+    else {
+        apr_file_printf(out, "    %s %" APR_TIME_T_FMT "ms\n", directive, time / 1000);
+    }
 }
 
 static void print_issuer(apr_file_t *out, const mto_issuer_t *issuer)

@@ -95,13 +95,26 @@ const mto_time_setting_t mto_max_token_lifetime_setting = {APR_OFFSETOF(mto_sett
                                                            apr_time_from_sec(1), apr_time_from_sec(366 * 86400),
                                                            "off or a time from 1s to 366 days", "off"};
 
-/* httpd's own parser takes what stands behind the unit; here a time is digits and one of its units. */
+/* httpd's own parser takes whatever begins like a unit; here a time is digits and one of these. */
 static int parse_time(const char *text, apr_interval_time_t *time)
 {
-    size_t digits = strspn(text, "0123456789"), letters = strspn(text + digits, "abcdefghijklmnopqrstuvwxyz");
+    static const struct {
+        const char         *unit;
+        apr_interval_time_t length;
+    } units[] = {{"", APR_USEC_PER_SEC},
+                 {"s", APR_USEC_PER_SEC},
+                 {"ms", APR_USEC_PER_SEC / 1000},
+                 {"min", 60 * APR_USEC_PER_SEC},
+                 {"h", 3600 * APR_USEC_PER_SEC}};
+    size_t digits = strspn(text, "0123456789"), i;
 
-    return digits > 0 && digits <= 9 && letters <= 3 && text[digits + letters] == '\0'
-           && ap_timeout_parameter_parse(text, time, "s") == APR_SUCCESS;
+    for (i = 0; digits > 0 && digits <= 9 && i < sizeof units / sizeof units[0]; i++) {
+        if (strcasecmp(text + digits, units[i].unit) == 0) {
+            *time = apr_atoi64(text) * units[i].length;
+            return 1;
+        }
+    }
+    return 0;
 }
 
 const char *mto_value_set_time(cmd_parms *cmd, void *unused, const char *text)
@@ -135,6 +148,11 @@ const char *mto_value_set_paths(cmd_parms *cmd, void *unused, int argc, char *co
     if (*member != NULL) {
         return mto_value_twice(cmd, argc > 0 ? argv[0] : "");
     }
+    /* A pair of quotes with nothing in them: no claim, whatever the server says. */
+    if (argc == 1 && *argv[0] == '\0' && cmd->info == (void *)APR_OFFSETOF(mto_settings_t, required_claims)) {
+        *member = paths;
+        return NULL;
+    }
     texts = mto_value_texts(cmd, argc, argv, &error);
     if (texts == NULL) {
         return error;
@@ -152,15 +170,19 @@ const char *mto_value_set_paths(cmd_parms *cmd, void *unused, int argc, char *co
     return NULL;
 }
 
-const char *mto_value_set_suffix(cmd_parms *cmd, void *unused, const char *suffix)
+const char *mto_value_set_suffix(cmd_parms *cmd, void *unused, int argc, char *const argv[])
 {
     mto_settings_t *settings = settings_of(cmd);
 
     (void)unused;
-    if (settings->remote_user_suffix != NULL) {
-        return mto_value_twice(cmd, suffix);
+    if (argc != 1) {
+        return mto_value_error(cmd, argc > 0 ? argv[0] : "",
+                               "takes one text; put one with spaces, and none, in quotes");
     }
-    settings->remote_user_suffix = suffix;
+    if (settings->remote_user_suffix != NULL) {
+        return mto_value_twice(cmd, argv[0]);
+    }
+    settings->remote_user_suffix = argv[0];
     return NULL;
 }
 

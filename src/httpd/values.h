@@ -49,7 +49,7 @@ const char *mto_value_set_time(cmd_parms *cmd, void *unused, const char *text);
 /* cmd->info: offset of a list of claim paths in mto_settings_t. */
 const char *mto_value_set_paths(cmd_parms *cmd, void *unused, int argc, char *const argv[]);
 
-const char *mto_value_set_suffix(cmd_parms *cmd, void *unused, const char *suffix);
+const char *mto_value_set_suffix(cmd_parms *cmd, void *unused, int argc, char *const argv[]);
 const char *mto_value_set_algorithms(cmd_parms *cmd, void *unused, int argc, char *const argv[]);
 
 #endif

@@ -74,9 +74,10 @@ def test_no_token(ask, token, value):
 
 
 @pytest.mark.parametrize("opening", ["Bearer ", "bearer ", "BEARER ", "bEaReR ", "Bearer  ", "Bearer     "])
-def test_scheme_in_any_case(ask, token, opening):
-    """RFC 9110 section 11.1: a scheme has no case; RFC 6750 section 2.1: one or more spaces."""
-    admitted(ask(headers=authorization(opening + token)))
+@pytest.mark.parametrize("end", ["", " ", "  \t"], ids=repr)
+def test_scheme_in_any_case(ask, token, opening, end):
+    """RFC 9110 section 11.1: a scheme has no case; RFC 6750 section 2.1: one or more spaces; none of them at the end."""
+    admitted(ask(headers=authorization(opening + token + end)))
 
 
 @pytest.mark.parametrize("value", ["Bearer", "bearer", "Bearer ", "Bearer   ", "Bearer\t{token}", "Bearer \t{token}",

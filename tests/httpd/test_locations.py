@@ -10,15 +10,20 @@ from support.tokens import AUDIENCE, bound_to, claims, mint
 
 ALPHA, BETA = "https://alpha.example.test", "https://beta.example.test"
 
+# says nothing new, but makes the inner place one of this module: an empty section httpd would not even merge
+SAYS_LITTLE = "MTLSOAuthRequireTLS on"
+
 # path -> directives; the inner ones repeat nothing that they want to keep
 PLACES = {
     "/": "AuthType mTLS-OAuth\nRequire valid-user",
-    "/aud": "MTLSOAuthAudience urn:outer", "/aud/keep": "", "/aud/other": "MTLSOAuthAudience urn:inner",
-    "/aud/any": "MTLSOAuthAudience any", "/iss": f"MTLSOAuthAcceptIssuers {ALPHA}", "/iss/keep": "",
-    "/iss/other": f"MTLSOAuthAcceptIssuers {BETA}", "/iss/both": f"MTLSOAuthAcceptIssuers {ALPHA} {BETA}",
-    "/tls": "MTLSOAuthUseMutualTLS required", "/tls/keep": "",
-    "/source": "MTLSOAuthTokenSource cookie:at", "/source/keep": "", "/source/other": "MTLSOAuthTokenSource header",
-    "/clear": "MTLSOAuthRequireTLS off", "/clear/keep": "", "/clear/other": "MTLSOAuthRequireTLS on",
+    "/aud": "MTLSOAuthAudience urn:outer", "/aud/keep": SAYS_LITTLE, "/aud/other": "MTLSOAuthAudience urn:inner",
+    "/aud/any": "MTLSOAuthAudience any",
+    "/iss": f"MTLSOAuthAcceptIssuers {ALPHA}", "/iss/keep": SAYS_LITTLE, "/iss/other": f"MTLSOAuthAcceptIssuers {BETA}",
+    "/iss/both": f"MTLSOAuthAcceptIssuers {ALPHA} {BETA}",
+    "/tls": "MTLSOAuthUseMutualTLS required", "/tls/keep": SAYS_LITTLE,
+    "/source": "MTLSOAuthTokenSource cookie:at", "/source/keep": SAYS_LITTLE,
+    "/source/other": "MTLSOAuthTokenSource header", "/clear": "MTLSOAuthRequireTLS off",
+    "/clear/keep": "MTLSOAuthTokenSource header", "/clear/other": SAYS_LITTLE,
     "/none": "AuthType None\nRequire all granted",
 }
 

@@ -71,6 +71,16 @@ def test_refusals_are_warnings(ask, server, key):
     assert len(lines) == 1 and all(":debug]" in line for line in told), told
 
 
+def test_report_does_not_take_the_line_of_a_refusal(launch, connect, jwks, key):
+    """A request that is reported and then refused by a Require line leaves both lines."""
+    server = launch(hosts=[Host(issuer(ISSUER, jwks, "MTLSOAuthUseMutualTLS none", "MTLSOAuthReportMutualTLS required")
+                                + location("/api", require="user bob"))])
+    refused(connect(server).request(PATH, mint(key, claims(ISSUER))), "claim_denied")
+    lines = server.lines()
+    assert sum("reported binding_missing" in line for line in lines) == 1
+    assert sum("refused claim_denied" in line for line in lines) == 1
+
+
 def test_audience_mismatch_shows_both_lists(ask, key):
     _, lines = ask(mint(key, claims(ISSUER, aud=["urn:theirs", "urn:too"])))
     assert all(part in lines[0] for part in ("urn:theirs", "urn:too", AUDIENCE)), lines
@@ -95,13 +105,14 @@ def test_environment_reaches_the_access_log(ask, server, key):
 
 
 HOSTILE = ["a\nb] [evil:error] fake", "a\r\nb", "a\tb", "a\x1b[31mb", "a\x00b", "a\x7fb", 'a"b', "a\\b", "a\\nb",
-           "a b=c: d", "%s%n%d%5000d", "\u202egnirts", "\u2028next", "x" * 4000, "\u00fc" * 3000]
+           "a b=c: d", "a token=00000000 cert=- want=-: forged", "%s%n%d%5000d", "\u202egnirts", "\u2028next",
+           "x" * 4000, "\u00fc" * 3000]
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: ascii(value[:12]))
 @pytest.mark.parametrize("place", ["kid", "iss", "sub", "client_id", "aud", "typ"])
 def test_log_injection(ask, server, key, place, value):
-    """Whatever a token says, its refusal is one line of printable text of bounded length."""
+    """Whatever a token says, its refusal is one line of printable text of bounded length, and no field is forged."""
     changes = {"cnf": {"jkt": "refused in any case"}}
     token = (mint(key, claims(ISSUER, **changes), {place: value}) if place in ("kid", "typ")
              else mint(key, {**claims(ISSUER, **changes), place: value}))
@@ -109,6 +120,8 @@ def test_log_injection(ask, server, key, place, value):
     assert answer.status == 401
     assert len(lines) == 1 and len(lines[0]) < 2500, lines
     assert re.fullmatch(r"[\x20-\x7e]*", lines[0]), lines
+    fields = re.match(r"refused \w+ iss=\S+ client=\S+ kid=\S+ token=(\w+) cert=\S+ want=\S+: ", lines[0])
+    assert fields and fields[1] == hashlib.sha256(token.encode()).hexdigest()[:8], lines
     assert not any("fake" in line and "refused" not in line for line in server.lines())
     assert answer.challenge.startswith('Bearer realm="localhost", error="invalid_token", error_description="')
     assert value not in answer.challenge

@@ -180,6 +180,23 @@ def test_other_mpms(launch, connect, pki, text, tokens, mpm):
     refused(connect(server, pki.thief).request(PATH, tokens["owner"]), "certificate_mismatch")
 
 
+def test_loaded_before_all_others(launch, connect, pki, text, tokens):
+    """The order of the LoadModule lines makes no difference."""
+    server = launch(hosts=[Host(text)], ours="first")
+    admitted(connect(server, pki.owner).request(PATH, tokens["owner"]), binding="bound")
+    refused(connect(server, pki.thief).request(PATH, tokens["owner"]), "certificate_mismatch")
+
+
+def test_without_any_tls(launch, text, tokens):
+    """An httpd without mod_ssl has no certificates and no TLS."""
+    open_text = text + 'Alias "/open" "{root}/api"\n' + location("/open", "MTLSOAuthRequireTLS off")
+    server = launch(hosts=[Host(open_text, tls=False)], ours="alone")
+    plain = Connection(server.plain_port, "localhost")
+    refused(plain.request(PATH, tokens["nobody"]), "tls_required")
+    admitted(plain.request("/open/secret.txt", tokens["nobody"]))
+    refused(plain.request("/open/secret.txt", tokens["owner"]), "certificate_missing")
+
+
 def test_certificate_chain_is_not_the_certificate(server, pki, tokens, work):
     """An attacker's leaf with the victim's certificate sent along as an extra one: the leaf counts."""
     class Chain:

@@ -21,6 +21,9 @@ def blocks(jwks, *lines):
 SITES = {
     "AuthType without Require": (
         lambda jwks: [Host(blocks(jwks) + location("/api", require=""))], ["Require"]),
+    "another Require admits without a user": (
+        lambda jwks: [Host(blocks(jwks) + location(
+            "/api", "<RequireAny>\nRequire ip 127.0.0.1\nRequire valid-user\n</RequireAny>", require=""))], ["Require"]),
     "virtual host without TLS": (
         lambda jwks: [Host(blocks(jwks) + location("/api"), name="plain.example.test", tls=False)],
         ["TLS", "plain.example.test"]),
@@ -48,9 +51,10 @@ SOUND = {
         + location("/api"))],
     "clear text allowed": lambda jwks: [Host(
         blocks(jwks, "MTLSOAuthUseMutualTLS none") + location("/api", "MTLSOAuthRequireTLS off"), tls=False)],
-    "another Require admits without a user": lambda jwks: [Host(
-        blocks(jwks) + location("/api", "<RequireAny>\nRequire ip 127.0.0.1\nRequire valid-user\n</RequireAny>",
-                                require=""))],
+    "host of clear text that only redirects": lambda jwks: [
+        Host(blocks(jwks) + location("/api")), Host('Redirect "/" "https://localhost/"', tls=False)],
+    "asked for in a Location": lambda jwks: [Host(
+        blocks(jwks) + location("/api", "SSLVerifyClient optional_no_ca"), verify=None)],
     "nothing needs a certificate": lambda jwks: [Host(
         issuer(ALPHA, jwks, "MTLSOAuthUseMutualTLS none") + location("/api"), verify=None)],
 }

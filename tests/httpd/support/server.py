@@ -33,9 +33,10 @@ class Host:
 
 
 class Httpd:
-    """`main` is configuration of the main server; `{root}` in any text is the document root."""
+    """`main` is configuration of the main server; `{root}` in any text is the document root; `ours` is where this
+    module's LoadModule line stands: "last" or "first", or "alone" without mod_ssl and mod_http2."""
 
-    def __init__(self, directory, pki, main="", hosts=(), files=None, level="debug", mpm="event"):
+    def __init__(self, directory, pki, main="", hosts=(), files=None, level="debug", mpm="event", ours="last"):
         self.directory = Path(directory)
         self._pki = pki
         self._process = None
@@ -50,7 +51,7 @@ class Httpd:
         self._sanitizer.chmod(0o777)
         for name, text in (FILES if files is None else files).items():
             self.write(name, text)
-        self.configure(main, hosts, level, mpm)
+        self.configure(main, hosts, level, mpm, ours)
 
     def write(self, name, text):
         """A file of the document root, by its relative name."""
@@ -59,9 +60,9 @@ class Httpd:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def configure(self, main="", hosts=(), level="debug", mpm="event"):
+    def configure(self, main="", hosts=(), level="debug", mpm="event", ours="last"):
         """Replaces the configuration; it holds from the next start or reload."""
-        text = self._base(level, mpm) + main + "".join(self._host(host) for host in hosts)
+        text = self._base(level, mpm, ours) + main + "".join(self._host(host) for host in hosts)
         self._configuration.write_text(text.replace("{root}", str(self.root)))
 
     def configtest(self, *defines):
@@ -119,15 +120,14 @@ class Httpd:
         found = (re.search(r"\brefused (?:\w+) .*", line) for line in self.new_lines())
         return [match.group(0) for match in found if match]
 
-    def _base(self, level, mpm):
+    def _base(self, level, mpm, ours):
         account = environment.server_account()
         return f"""
 ServerRoot "{self.directory}"
 DefaultRuntimeDir "{self.directory}"
 PidFile "{self.directory}/httpd.pid"
 ServerName main.example.test
-{load_modules([f"mpm_{mpm}", *MODULES])}
-LoadModule auth_mtls_oauth_module "{environment.MODULE}"
+{load_modules(f"mpm_{mpm}", ours)}
 {f"User {account[0]}{chr(10)}Group {account[1]}" if account else ""}
 StartServers 2
 MaxKeepAliveRequests 0
@@ -139,10 +139,12 @@ LogLevel warn auth_mtls_oauth:{level}
 TypesConfig /dev/null
 Listen 127.0.0.1:{self.port}
 Listen 127.0.0.1:{self.plain_port}
-SSLSessionCache "shmcb:{self.directory}/sessions(512000)"
-SSLCACertificateFile "{self._pki.authority.path}"
-SSLCertificateFile "{self._pki.server.path}"
-SSLCertificateKeyFile "{self._pki.server.key_path}"
+<IfModule ssl_module>
+    SSLSessionCache "shmcb:{self.directory}/sessions(512000)"
+    SSLCACertificateFile "{self._pki.authority.path}"
+    SSLCertificateFile "{self._pki.server.path}"
+    SSLCertificateKeyFile "{self._pki.server.key_path}"
+</IfModule>
 DocumentRoot "{{root}}"
 <Directory "/">
     Require all denied
@@ -186,10 +188,13 @@ DocumentRoot "{{root}}"
         assert not told, told
 
 
-def load_modules(names):
-    """LoadModule lines for those that are shared objects here; the others are linked into httpd."""
-    paths = ((name, environment.MODULES_DIR / f"mod_{name}.so") for name in names)
-    return "\n".join(f'LoadModule {name}_module "{path}"' for name, path in paths if path.exists())
+def load_modules(mpm, ours):
+    """LoadModule lines; a module of httpd that is no shared object here is linked into it."""
+    names = [mpm, *(name for name in MODULES if ours != "alone" or name not in ("ssl", "http2"))]
+    paths = [(name, environment.MODULES_DIR / f"mod_{name}.so") for name in names]
+    lines = [f'LoadModule {name}_module "{path}"' for name, path in paths if path.exists()]
+    lines.insert(0 if ours == "first" else len(lines), f'LoadModule auth_mtls_oauth_module "{environment.MODULE}"')
+    return "\n".join(lines)
 
 
 def free_ports(count):
