@@ -1,5 +1,6 @@
 """`httpd -t` finds every mistake and names directive, value and remedy; each wrong line has a right twin."""
 
+import os
 import re
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def files(work, pki, key):
     (home / "huge.json").write_text('{"keys": [' + " " * 1100000 + "]}")
     write_jwks(home / "many.json", *[key.jwk(kid=str(number)) for number in range(1001)])
     (home / "folder").mkdir()
+    os.mkfifo(home / "pipe")
     (home / "included.conf").write_text("MTLSOAuthAudience urn:api\n")
     (home / "private.pem").write_text(Path(pki.owner.key_path).read_text())
     (home / "ec.pem").write_text(key.public_pem())
@@ -83,7 +85,7 @@ WRONG = [
     *rows("server", "MTLSOAuthReportMutualTLS", "always"),
     *rows("source", "MTLSOAuthJWKSFile", "{files}/absent.json", "{files}/empty", "{files}/text", "{files}/array.json",
           "{files}/no-keys.json", "{files}/none.json", "{files}/oct.json", "{files}/huge.json", "{files}/many.json",
-          "{files}/folder", ""),
+          "{files}/folder", "{files}/pipe", ""),
     *rows("source", "MTLSOAuthPublicKeyFile", "{files}/absent.pem", "{files}/empty", "{files}/text",
           "{files}/good.json", "{files}/folder", "{files}/small.pem", "{files}/private.pem", "{files}/ec.pem alg=RS256",
           "{files}/ec.pem alg=HS256", "{files}/ec.pem alg=none", "{files}/rsa.pem alg=ES256", "{files}/ec.pem alg=",

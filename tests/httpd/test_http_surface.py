@@ -14,6 +14,7 @@ PATH = "/api/secret.txt"
 # path -> what its Location says on top of AuthType and Require
 LOCATIONS = {
     "cookie": "MTLSOAuthTokenSource header cookie:at",
+    "cookie-first": "MTLSOAuthTokenSource cookie:at header",
     "only-cookie": "MTLSOAuthTokenSource cookie:at",
     "named": 'AuthName "the reports"',
     "quoted": 'AuthName "a \\"quoted\\" realm"',
@@ -76,7 +77,7 @@ def test_no_token(ask, token, value):
 @pytest.mark.parametrize("opening", ["Bearer ", "bearer ", "BEARER ", "bEaReR ", "Bearer  ", "Bearer     "])
 @pytest.mark.parametrize("end", ["", " ", "  \t"], ids=repr)
 def test_scheme_in_any_case(ask, token, opening, end):
-    """RFC 9110 section 11.1: a scheme has no case; RFC 6750 section 2.1: one or more spaces; none of them at the end."""
+    """RFC 9110 section 11.1: a scheme has no case; RFC 6750 section 2.1: one or more spaces."""
     admitted(ask(headers=authorization(opening + token + end)))
 
 
@@ -173,7 +174,8 @@ def test_cookie_only_without_authorization(ask, token):
     for value, code in (("Bearer a.b.c", "token_malformed"), ("Basic YWxpY2U6eA==", "no_token"),
                         ("Bearer", "request_malformed")):
         refused(ask("/cookie/secret.txt", headers=authorization(value) + cookie(f"at={token}")), code)
-    admitted(ask("/cookie/secret.txt", token=token, headers=cookie("at=a.b.c")))
+    for path in ("/cookie/secret.txt", "/cookie-first/secret.txt"):
+        admitted(ask(path, token=token, headers=cookie("at=a.b.c")))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "BREW",

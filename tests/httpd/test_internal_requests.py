@@ -27,6 +27,9 @@ ErrorDocument 404 /api/secret.txt
 </Directory>
 RewriteEngine on
 RewriteRule "^/open/(.*)$" "/api/$1" [PT]
+RewriteCond "%{LA-U:REMOTE_USER}" "=alice"
+RewriteRule "^/guess/" "/public.txt" [PT]
+Alias "/guess" "{root}/api"
 <Directory "{root}/hop">
     RewriteEngine on
     RewriteRule "^x$" "/strict/secret.txt"
@@ -51,7 +54,7 @@ Alias "/conditional" "{root}/api"
 @pytest.fixture(scope="module")
 def server(launch, jwks):
     text = (issuer(ISSUER, jwks) + location("/api") + location("/strict", "MTLSOAuthUseMutualTLS required")
-            + location("/hop") + TEXT)
+            + location("/hop") + location("/guess") + TEXT)
     return launch(hosts=[Host(text)], files=FILES)
 
 
@@ -147,6 +150,13 @@ def test_redirect_from_one_place_to_a_stricter_one(ask, pki, token, bound):
         answer = ask("/hop/x", wrong, certificate)
         assert answer.status == 401 and b"the secret" not in answer.body
         assert code in (answer.refusal, None)
+
+
+def test_lookahead(ask, server, token):
+    """A rewrite condition that looks ahead for the user asks by a subrequest; its answer is the same, its line the only one."""
+    assert ask("/guess/secret.txt", token).body == b"for everyone\n"
+    refused(ask("/guess/secret.txt", "a.b.c"), "token_malformed")
+    assert len(server.refusals()) == 1
 
 
 def test_if_section(ask, pki, token, bound):

@@ -68,7 +68,7 @@ class Httpd:
     def configtest(self, *defines):
         """Exit code and everything that `httpd -t` says."""
         done = subprocess.run(self._command("-t", *[word for name in defines for word in ("-D", name)]),
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20, check=False,
                               errors="replace", env=sanitizer.process_environment(self._sanitizer))
         self._no_sanitizer_report()
         return done.returncode, done.stdout
