@@ -179,7 +179,7 @@ static const char *check_edwards(const EVP_PKEY *pkey, mto_key_kind_t kind)
                           "ffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
     };
     static const char *const of_order_8[] = {"05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826",
-                                             "7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7"};
+                                             "7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7"};
     unsigned char            raw[57];
     size_t                   size = sizeof raw, i;
     BIGNUM                  *p = NULL, *y = NULL, *other = NULL;
