@@ -23,30 +23,29 @@ static const char *read_file(const char *name, char **text, apr_size_t *size, ap
     char         message[120];
     apr_finfo_t  info;
     apr_file_t  *file;
-    const char  *error = NULL;
-    apr_status_t status = apr_file_open(&file, name, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_FPROT_OS_DEFAULT, pool);
+    apr_status_t status;
 
+    /* Before it is opened: opening a pipe would wait for its other end. */
+    status = apr_stat(&info, name, APR_FINFO_SIZE | APR_FINFO_TYPE, pool);
+    if (status == APR_SUCCESS && info.filetype != APR_REG) {
+        return "not a regular file";
+    }
+    if (status == APR_SUCCESS && info.size > MTO_KEYSET_BYTES) {
+        return "larger than 1 MiB";
+    }
+    if (status == APR_SUCCESS) {
+        status = apr_file_open(&file, name, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_FPROT_OS_DEFAULT, pool);
+    }
     if (status != APR_SUCCESS) {
         return apr_pstrdup(pool, apr_strerror(status, message, sizeof message));
     }
-    if ((status = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_TYPE, file)) != APR_SUCCESS) {
-        error = apr_pstrdup(pool, apr_strerror(status, message, sizeof message));
-    }
-    else if (info.filetype != APR_REG) {
-        error = "not a regular file";
-    }
-    else if (info.size > MTO_KEYSET_BYTES) {
-        error = "larger than 1 MiB";
-    }
-    else {
-        *size = (apr_size_t)info.size;
-        *text = apr_palloc(pool, *size + 1);
-        if ((status = apr_file_read_full(file, *text, *size, size)) != APR_SUCCESS && status != APR_EOF) {
-            error = apr_pstrdup(pool, apr_strerror(status, message, sizeof message));
-        }
-    }
+    *size = (apr_size_t)info.size;
+    *text = apr_palloc(pool, *size + 1);
+    status = apr_file_read_full(file, *text, *size, size);
     apr_file_close(file);
-    return error;
+    return status == APR_SUCCESS || status == APR_EOF
+               ? NULL
+               : apr_pstrdup(pool, apr_strerror(status, message, sizeof message));
 }
 
 mto_keyset_t *mto_key_source_load(const mto_key_source_t *source, mto_keyset_skipped_fn *skipped, void *baton,

@@ -1,6 +1,7 @@
 """Fixtures of the httpd tests: one PKI and one set of keys a session, servers that live as long as their test file."""
 
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from support.server import Httpd
 
 
 def pytest_configure():
+    # whoever ends this run early ends the servers too: leave through the fixtures
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not environment.MODULE.exists():
         raise pytest.UsageError(f"{environment.MODULE} is not built (MTO_MODULE names another)")
     if not environment.HTTPD or not environment.MODULES_DIR.is_dir():

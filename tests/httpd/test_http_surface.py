@@ -174,6 +174,8 @@ def test_cookie_only_without_authorization(ask, token):
     for value, code in (("Bearer a.b.c", "token_malformed"), ("Basic YWxpY2U6eA==", "no_token"),
                         ("Bearer", "request_malformed")):
         refused(ask("/cookie/secret.txt", headers=authorization(value) + cookie(f"at={token}")), code)
+    refused(ask("/only-cookie/secret.txt", headers=authorization("Basic YWxpY2U6eA==") + cookie(f"at={token}")),
+            "no_token")
     for path in ("/cookie/secret.txt", "/cookie-first/secret.txt"):
         admitted(ask(path, token=token, headers=cookie("at=a.b.c")))
 

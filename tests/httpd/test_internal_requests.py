@@ -12,6 +12,7 @@ ISSUER = "https://inside.example.test"
 FILES = {
     "public.txt": "for everyone\n", "api/secret.txt": "the secret\n", "api/index.html": "the secret\n",
     "including.shtml": 'before <!--#include virtual="/api/secret.txt" --> after\n',
+    "twice.shtml": '<!--#include virtual="/api/secret.txt" --><!--#include virtual="/strict/secret.txt" -->\n',
     "strict/secret.txt": "the secret\n", "hop/x": "", "api/pages/page.txt": "the secret\n",
     "error.html": "an error page\n",
 }
@@ -96,6 +97,14 @@ def test_included_file(ask, server, pki, token, bound):
         assert [line.split()[1] for line in server.refusals()] == [code]
 
 
+def test_two_included_files(ask, server, token):
+    """One request of a client is one line, however many subrequests were refused."""
+    assert b"the secret" not in ask("/twice.shtml", "a.b.c").body
+    assert [line.split()[1] for line in server.refusals()] == ["token_malformed"]
+    assert ask("/twice.shtml", token).body.count(b"the secret") == 1
+    assert [line.split()[1] for line in server.refusals()] == ["binding_missing"]
+
+
 def test_index_file(ask, server, token):
     """An index is looked up by subrequests: one answer, one line."""
     admitted(ask("/api/", token))
@@ -153,7 +162,7 @@ def test_redirect_from_one_place_to_a_stricter_one(ask, pki, token, bound):
 
 
 def test_lookahead(ask, server, token):
-    """A rewrite condition that looks ahead for the user asks by a subrequest; its answer is the same, its line the only one."""
+    """A rewrite condition that looks ahead for the user asks by a subrequest: same answer, one line."""
     assert ask("/guess/secret.txt", token).body == b"for everyone\n"
     refused(ask("/guess/secret.txt", "a.b.c"), "token_malformed")
     assert len(server.refusals()) == 1

@@ -25,7 +25,7 @@ def server(launch, text):
     late = text + ('Alias "/late" "{root}/api"\n<Location "/late">\nSSLVerifyClient optional_no_ca\n</Location>\n'
                    + location("/late"))
     return launch(hosts=[Host(text), Host(late, name="late.example.test", verify="none"),
-                         Host(text, name="silent.example.test", verify=None)])
+                         Host(text, name="silent.example.test", verify=None)], without=())
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_loaded_before_all_others(launch, connect, pki, text, tokens):
 def test_without_any_tls(launch, text, tokens):
     """An httpd without mod_ssl has no certificates and no TLS."""
     open_text = text + 'Alias "/open" "{root}/api"\n' + location("/open", "MTLSOAuthRequireTLS off")
-    server = launch(hosts=[Host(open_text, tls=False)], ours="alone")
+    server = launch(hosts=[Host(open_text, tls=False)], without=("ssl", "http2"))
     plain = Connection(server.plain_port, "localhost")
     refused(plain.request(PATH, tokens["nobody"]), "tls_required")
     admitted(plain.request("/open/secret.txt", tokens["nobody"]))

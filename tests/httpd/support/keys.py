@@ -55,10 +55,10 @@ GENERATORS = {
 class Key:
     """A private key that signs with one algorithm; `kid` None means that neither JWK nor header names it."""
 
-    def __init__(self, algorithm, kid=None, private=None, header_algorithm=None):
+    def __init__(self, algorithm, kid=None, private=None):
         kind, self._sign = ALGORITHMS[algorithm]
         self.private = private or GENERATORS[kind]()
-        self.algorithm = header_algorithm or algorithm
+        self.algorithm = algorithm
         self.kid = kid
 
     def sign(self, data):
