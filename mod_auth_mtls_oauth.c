@@ -9,12 +9,14 @@
 #include "httpd/directives.h"
 #include "httpd/dump.h"
 #include "httpd/peer.h"
+#include "httpd/refresh.h"
 #include "httpd/servers.h"
 
 #include <http_core.h>
 #include <http_log.h>
 #include <http_request.h>
 #include <mod_auth.h>
+#include <mpm_common.h>
 #include <string.h>
 
 /* --- One request -------------------------------------------------------------------------------------------------- */
@@ -25,40 +27,60 @@ static apr_status_t release_token(void *token)
     return APR_SUCCESS;
 }
 
-/* Whose rules the token falls under, and whether its signature and claims hold to them. */
-static mto_refusal_t prove(request_rec *r, const mto_demand_t *demand, mto_exchange_t *exchange,
-                           mto_presented_t *presented, mto_verdict_t *verdict)
+/* Proves the token with the keys in force and, where these cannot decide, with those that the issuer has by now. *keys:
+ * the set that decided, a new reference, or NULL. */
+static mto_refusal_t prove_with_keys(mto_exchange_t *exchange, mto_presented_t *presented, apr_time_t now,
+                                     mto_keyset_t **keys, mto_token_t **token, mto_verdict_t *verdict)
 {
-    const mto_server_config_t *server = mto_server_config_of(r->server);
-    const mto_policy_t        *policy;
-    mto_refusal_t              refusal;
-    mto_token_t               *token;
+    const mto_policy_t *policy = &exchange->issuer->policy;
+    mto_keystore_t     *keystore = exchange->issuer->keystore;
+    mto_verdict_t       first = MTO_VERDICT_INIT;
+    mto_keyset_t       *newer;
+    mto_keys_t          outcome;
 
-    refusal = mto_policy_choose(&policy, server->policies, demand, mto_presented_claims(presented), verdict);
-    if (refusal != MTO_ADMITTED) {
-        return refusal;
+    *keys = mto_keystore_keys(keystore, now);
+    if (mto_token_prove(token, presented, *keys, policy, &first) != MTO_KEY_UNKNOWN
+        && first.refusal != MTO_KEYS_UNAVAILABLE) {
+        *verdict = first;
+        return first.refusal;
     }
-    exchange->issuer = mto_issuer_of(policy);
-    refusal = mto_token_prove(&token, presented, exchange->issuer->keys, policy, verdict);
-    if (refusal == MTO_ADMITTED) {
-        exchange->token = token;
-        apr_pool_cleanup_register(r->pool, token, release_token, apr_pool_cleanup_null);
+    outcome = mto_keystore_ask(keystore, *keys, mto_refresh_waiters(), &newer);
+    if (outcome == MTO_KEYS_NEWER) {
+        mto_keyset_release(*keys);
+        *keys = newer;
+        return mto_token_prove(token, presented, newer, policy, verdict);
     }
-    return refusal;
+    if (outcome == MTO_KEYS_NONE) {
+        return mto_verdict_refuse(verdict, MTO_KEYS_UNAVAILABLE, "no fresh keys of the issuer could be had");
+    }
+    *verdict = first;
+    return first.refusal;
 }
 
-/* Everything about a token that depends on this request, decided anew each time. */
-static mto_refusal_t admit(const request_rec *r, const mto_demand_t *demand, const mto_exchange_t *exchange,
-                           mto_verdict_t *verdict)
+/* Whose rules the token falls under, whether its signature and claims hold to them, and then everything that depends on
+ * this request, decided anew each time. */
+static mto_refusal_t decide(request_rec *r, const mto_demand_t *demand, mto_exchange_t *exchange,
+                            mto_presented_t *presented, mto_verdict_t *verdict)
 {
-    mto_occasion_t occasion = {
-        .now = r->request_time,
-        .certificate = exchange->certificate,
-        .keys = exchange->issuer->keys,
-        .location = demand,
-    };
+    const mto_server_config_t *server = mto_server_config_of(r->server);
+    mto_occasion_t             occasion = {r->request_time, exchange->certificate, NULL, demand};
+    const mto_policy_t        *policy;
+    mto_keyset_t              *keys;
+    mto_token_t               *token;
 
-    return mto_token_admit(exchange->token, &occasion, verdict);
+    if (mto_policy_choose(&policy, server->policies, demand, mto_presented_claims(presented), verdict)
+        != MTO_ADMITTED) {
+        return verdict->refusal;
+    }
+    exchange->issuer = mto_issuer_of(policy);
+    if (prove_with_keys(exchange, presented, r->request_time, &keys, &token, verdict) == MTO_ADMITTED) {
+        exchange->token = token;
+        apr_pool_cleanup_register(r->pool, token, release_token, apr_pool_cleanup_null);
+        occasion.keys = keys;
+        (void)mto_token_admit(token, &occasion, verdict);
+    }
+    mto_keyset_release(keys);
+    return verdict->refusal;
 }
 
 static int authenticate(request_rec *r, const mto_directory_config_t *directory, mto_exchange_t *exchange)
@@ -76,9 +98,7 @@ static int authenticate(request_rec *r, const mto_directory_config_t *directory,
     if (verdict.refusal == MTO_ADMITTED
         && mto_presented_read(&presented, exchange->bearer.text, exchange->bearer.length, &verdict) == MTO_ADMITTED) {
         exchange->presented = presented;
-        if (prove(r, &directory->demand, exchange, presented, &verdict) == MTO_ADMITTED) {
-            (void)admit(r, &directory->demand, exchange, &verdict);
-        }
+        (void)decide(r, &directory->demand, exchange, presented, &verdict);
     }
     status = verdict.refusal == MTO_ADMITTED ? mto_answer_admit(r, exchange, &verdict)
                                              : mto_answer_refuse(r, exchange, &verdict);
@@ -140,6 +160,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     /* httpd reads its configuration twice at start; the first time nothing is served with it. */
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
         mto_checks_log(main_server);
+        mto_refresh_prepare(main_server);
     }
     return OK;
 }
@@ -152,6 +173,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(mto_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(mto_refresh_watch, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(mto_refresh_start, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(mto_authorize, NULL, authz_core, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(mto_checks_unprotected, NULL, NULL, APR_HOOK_FIRST);

@@ -41,10 +41,11 @@ static const mto_refusal_row_t rows[] = {
          "The token's alg is missing, is not one of MTLSOAuthAlgorithms, or contradicts the key that its kid names.",
          "Compare the alg that \"mtls-oauth inspect\" shows with MTLSOAuthAlgorithms and with alg, kty and crv of the "
          "key. none and HS* are never accepted."},
-    [MTO_KEY_UNKNOWN] = {"key_unknown", 401, "invalid_token", TOKEN_TEXT,
-                         "None of the issuer's keys in force has the token's kid, or fits its algorithm.",
-                         "Compare the kid with the issuer's key set. After a key rotation update MTLSOAuthJWKSFile. A "
-                         "kid from another environment (test, production) is the usual cause."},
+    [MTO_KEY_UNKNOWN] =
+        {"key_unknown", 401, "invalid_token", TOKEN_TEXT,
+         "None of the issuer's keys in force has the token's kid, or fits its algorithm.",
+         "Compare the kid with the issuer's key set. After a key rotation a JWK Set file must be updated. A "
+         "kid from another environment (test, production) is the usual cause."},
     [MTO_SIGNATURE_INVALID] = {"signature_invalid", 401, "invalid_token", TOKEN_TEXT,
                                "No key that fits the token verifies its signature.",
                                "The token was changed or cut on its way, or the key set is another issuer's. A forged "
@@ -120,8 +121,12 @@ static const mto_refusal_row_t rows[] = {
     [MTO_CLAIM_DENIED] = {"claim_denied", 403, NULL, NULL,
                           "The token is good, but a Require line of the Location refuses its user.",
                           "httpd's own log line at level info names the Require lines that failed."},
-    [MTO_KEYS_UNAVAILABLE] = {"keys_unavailable", 503, NULL, NULL, "No keys of the issuer are in force.",
-                              "See the start-up messages of the error log about the issuer's key files."},
+    [MTO_KEYS_UNAVAILABLE] =
+        {"keys_unavailable", 503, NULL, NULL,
+         "No keys of the issuer are in force, or none has the token's kid and the issuer could not "
+         "be asked for newer ones.",
+         "The error log has a line \"keys of ISS: ...\" for each attempt to fetch them. Check URL, "
+         "DNS, proxy, firewall and MTLSOAuthOutgoingCACertificateFile from this machine."},
 };
 
 static_assert(sizeof rows / sizeof rows[0] == MTO_REFUSAL_COUNT, "every refusal has a row");

@@ -12,12 +12,19 @@
 
 /* --- Create, merge, find ------------------------------------------------------------------------------------------ */
 
+static mto_written_t written_unset(void)
+{
+    mto_written_t unset = {mto_settings_unset(), mto_source_settings_unset()};
+
+    return unset;
+}
+
 void *mto_server_config_create(apr_pool_t *pool, server_rec *server)
 {
     mto_server_config_t *config = apr_pcalloc(pool, sizeof *config);
 
     (void)server;
-    config->settings = mto_settings_unset();
+    config->written = written_unset();
     config->blocks = apr_array_make(pool, 2, sizeof(mto_block_t *));
     config->accepting = apr_array_make(pool, 2, sizeof(mto_directory_config_t *));
     config->warnings = apr_array_make(pool, 2, sizeof(const char *));
@@ -101,6 +108,48 @@ static const char *set_jwks_file(cmd_parms *cmd, void *unused, const char *file)
     }
     block->keys.jwks_file = ap_server_root_relative(cmd->pool, file);
     return block->keys.jwks_file != NULL ? NULL : mto_value_error(cmd, file, "is not a path; name a readable file");
+}
+
+/* cmd->info: offset of the URL in mto_key_source_t. */
+static const char *set_key_url(cmd_parms *cmd, void *unused, const char *url)
+{
+    mto_block_t *block = open_block(cmd);
+    const char  *error = only_in_block(cmd, url), *refused;
+    const char **member;
+
+    (void)unused;
+    if (error != NULL) {
+        return error;
+    }
+    refused = mto_fetch_refused_url(url);
+    if (refused != NULL) {
+        return mto_value_error(cmd, url, apr_pstrcat(cmd->pool, "is ", refused, "; write an https URL", NULL));
+    }
+    member = (const char **)(void *)((char *)&block->keys + (size_t)cmd->info);
+    if (*member != NULL) {
+        return mto_value_twice(cmd, url);
+    }
+    *member = url;
+    return NULL;
+}
+
+static const char *set_state_directory(cmd_parms *cmd, void *unused, const char *directory)
+{
+    mto_server_config_t *server = mto_server_config_of(cmd->server);
+
+    (void)unused;
+    if (cmd->server->is_virtual) {
+        return mto_value_error(cmd, directory, "holds for the whole server; move it out of the virtual host");
+    }
+    if (open_block(cmd) != NULL) {
+        return mto_value_error(cmd, directory, "does not belong into " ISSUER_SECTION ">; move it out");
+    }
+    if (server->state_directory != NULL) {
+        return mto_value_twice(cmd, directory);
+    }
+    server->state_directory = strcasecmp(directory, "off") == 0 ? "" : ap_server_root_relative(cmd->pool, directory);
+    return server->state_directory != NULL ? NULL
+                                           : mto_value_error(cmd, directory, "is not a path; name a directory, or off");
 }
 
 static const char *add_public_key_file(cmd_parms *cmd, void *unused, int argc, char *const argv[])
@@ -377,18 +426,39 @@ static int is_ours(const char *directive)
     return 0;
 }
 
+/* One source of keys: a URL, the metadata at a URL, files, or the metadata that the issuer's own name leads to. */
+static const char *check_key_source(cmd_parms *cmd, const mto_block_t *block)
+{
+    const mto_key_source_t *keys = &block->keys;
+    int sources = (keys->jwks_uri != NULL) + (keys->metadata_uri != NULL) + mto_key_source_is_local(keys);
+
+    if (sources > 1) {
+        return section_error(cmd, block->issuer,
+                             "has several sources of keys; keep MTLSOAuthJWKSURI, or MTLSOAuthMetadataURI, or files");
+    }
+    if (sources == 0 && (mto_fetch_refused_url(block->issuer) != NULL || strpbrk(block->issuer, "?#") != NULL)) {
+        return section_error(
+            cmd, block->issuer,
+            "has no keys, and they cannot be discovered from an issuer that is not an https URL of host and path; add "
+            "MTLSOAuthJWKSURI, MTLSOAuthMetadataURI, MTLSOAuthJWKSFile or MTLSOAuthPublicKeyFile");
+    }
+    return NULL;
+}
+
 /* What a whole section must hold to, whatever else is configured. */
 static const char *check_section(cmd_parms *cmd, const mto_block_t *block)
 {
-    const mto_settings_t *settings = &block->settings;
+    const mto_settings_t *settings = &block->written.policy;
+    const char           *error;
 
     if (block->audiences == NULL && !block->any_audience) {
         return section_error(cmd, block->issuer,
                              "has no MTLSOAuthAudience; add \"MTLSOAuthAudience https://this-api\" with "
                              "the aud of tokens meant for this server, or \"MTLSOAuthAudience any\"");
     }
-    if (block->keys.jwks_file == NULL && block->keys.public_key_files == NULL) {
-        return section_error(cmd, block->issuer, "has no keys; add MTLSOAuthJWKSFile or MTLSOAuthPublicKeyFile");
+    error = check_key_source(cmd, block);
+    if (error != NULL) {
+        return error;
     }
     if (settings->use_mutual_tls != MTO_UNSET && settings->report_mutual_tls > MTO_MUTUAL_TLS_NONE
         && settings->report_mutual_tls <= settings->use_mutual_tls) {
@@ -411,7 +481,7 @@ static const char *issuer_section(cmd_parms *cmd, void *config, const char *argu
         return error;
     }
     block->where = where_of(cmd);
-    block->settings = mto_settings_unset();
+    block->written = written_unset();
     for (child = cmd->directive->first_child; child != NULL; child = child->next) {
         if (!is_ours(child->directive) || *child->directive == '<') {
             return section_error(
@@ -436,7 +506,8 @@ static const char *set_word(cmd_parms *cmd, void *config, const char *word)
     return mto_value_set_word(cmd, cmd->info, word);
 }
 
-#define PATHS_AT(member) (void *)APR_OFFSETOF(mto_settings_t, member)
+#define PATHS_AT(member)  (void *)APR_OFFSETOF(mto_written_t, policy.member)
+#define SOURCE_AT(member) (void *)APR_OFFSETOF(mto_written_t, source.member)
 
 /* RSRC_CONF: servers, and blocks in them. OR_AUTHCFG: directories, Locations, .htaccess. */
 const command_rec mto_directives[] = {
@@ -448,6 +519,10 @@ const command_rec mto_directives[] = {
                       "none, request or required; in a Location only required"),
     AP_INIT_TAKE1("MTLSOAuthReportMutualTLS", set_word, (void *)&mto_report_mutual_tls_setting, RSRC_CONF,
                   "off, request or required: what is decided as well, and only reported"),
+    AP_INIT_TAKE1("MTLSOAuthJWKSURI", set_key_url, (void *)APR_OFFSETOF(mto_key_source_t, jwks_uri), RSRC_CONF,
+                  "https URL of the issuer's JWK Set"),
+    AP_INIT_TAKE1("MTLSOAuthMetadataURI", set_key_url, (void *)APR_OFFSETOF(mto_key_source_t, metadata_uri), RSRC_CONF,
+                  "https URL of the issuer's metadata (RFC 8414)"),
     AP_INIT_TAKE1("MTLSOAuthJWKSFile", set_jwks_file, NULL, RSRC_CONF, "file with the issuer's JWK Set"),
     AP_INIT_TAKE_ARGV("MTLSOAuthPublicKeyFile", add_public_key_file, NULL, RSRC_CONF,
                       "PEM file with a public key or certificate of the issuer, then kid=KID and alg=ALG"),
@@ -465,6 +540,23 @@ const command_rec mto_directives[] = {
                       "claims for the client's identifier; the first that is present wins"),
     AP_INIT_TAKE_ARGV("MTLSOAuthRequiredClaims", mto_value_set_paths, PATHS_AT(required_claims), RSRC_CONF,
                       "claims that a token must have besides exp"),
+    AP_INIT_TAKE1("MTLSOAuthJWKSRefresh", mto_value_set_time, (void *)&mto_jwks_refresh_setting, RSRC_CONF,
+                  "time after which keys are fetched again, at least 60s"),
+    AP_INIT_TAKE1("MTLSOAuthJWKSCooldown", mto_value_set_time, (void *)&mto_jwks_cooldown_setting, RSRC_CONF,
+                  "least time between two fetches for the sake of unknown keys"),
+    AP_INIT_TAKE1("MTLSOAuthJWKSMaxStale", mto_value_set_time, (void *)&mto_jwks_max_stale_setting, RSRC_CONF,
+                  "age at which keys that cannot be renewed are no longer used"),
+    AP_INIT_TAKE1("MTLSOAuthOutgoingCACertificateFile", mto_value_set_file, SOURCE_AT(ca_file), RSRC_CONF,
+                  "PEM file of the CAs that issuers' servers are trusted by"),
+    AP_INIT_TAKE1("MTLSOAuthOutgoingCertificateFile", mto_value_set_file, SOURCE_AT(certificate_file), RSRC_CONF,
+                  "PEM file of the certificate that is shown to issuers' servers"),
+    AP_INIT_TAKE1("MTLSOAuthOutgoingKeyFile", mto_value_set_file, SOURCE_AT(key_file), RSRC_CONF,
+                  "PEM file of its private key"),
+    AP_INIT_TAKE1("MTLSOAuthOutgoingProxy", mto_value_set_proxy, SOURCE_AT(proxy), RSRC_CONF,
+                  "URL of the proxy to issuers' servers"),
+    AP_INIT_TAKE1("MTLSOAuthOutgoingTimeout", mto_value_set_time, (void *)&mto_outgoing_timeout_setting, RSRC_CONF,
+                  "time that one exchange may take"),
+    AP_INIT_TAKE1("MTLSOAuthStateDir", set_state_directory, NULL, RSRC_CONF, "directory for fetched key sets, or off"),
     AP_INIT_TAKE_ARGV("MTLSOAuthAcceptIssuers", set_in_location, (void *)&accept_issuers, OR_AUTHCFG,
                       "issuers, by ISS or NAME, whose tokens are accepted here"),
     AP_INIT_TAKE_ARGV("MTLSOAuthTokenSource", set_in_location, (void *)&token_source, OR_AUTHCFG,

@@ -3,6 +3,7 @@
 #define MTO_DIRECTIVES_H
 
 #include "core/policy.h"
+#include "io/key_source.h"
 #include "io/keystore.h"
 
 #include <httpd.h>
@@ -14,15 +15,21 @@ extern module AP_MODULE_DECLARE_DATA auth_mtls_oauth_module;
 /* The AuthType that this module answers to; compared without case. */
 #define MTO_AUTH_TYPE "mTLS-OAuth"
 
+/* The settings that stand in servers and blocks alike, as written. */
+typedef struct {
+    mto_settings_t        policy;
+    mto_source_settings_t source;
+} mto_written_t;
+
 /* One <MTLSOAuthIssuer> section. */
 typedef struct {
     const char               *issuer;
-    const char               *name;         /* NULL: none */
-    const char               *where;        /* "file:line", for messages */
-    mto_settings_t            settings;     /* as written here */
+    const char               *name;  /* NULL: none */
+    const char               *where; /* "file:line", for messages */
+    mto_written_t             written;
     const apr_array_header_t *audiences;    /* const char *; NULL: MTLSOAuthAudience not written, or any */
     int                       any_audience; /* MTLSOAuthAudience any */
-    mto_key_source_t          keys;
+    mto_key_source_t          keys;         /* as written; servers.c finishes it */
 } mto_block_t;
 
 /* Where a token is looked for. */
@@ -42,13 +49,15 @@ typedef struct {
 
 /* What stands in a server, and what servers.c makes of it. */
 typedef struct {
-    mto_settings_t            settings;   /* as written outside of blocks */
+    mto_written_t             written;    /* outside of blocks */
     apr_array_header_t       *blocks;     /* mto_block_t * */
     apr_array_header_t       *accepting;  /* mto_directory_config_t * with an MTLSOAuthAcceptIssuers of this server */
     mto_block_t              *open_block; /* the section being read; NULL: none */
     const apr_array_header_t *policies;   /* finished: const mto_policy_t *, each the start of a mto_issuer_t */
     apr_array_header_t       *warnings;   /* const char *: what is allowed and probably not meant */
-    struct mto_log_limit_t   *log_limits; /* one a refusal, for tokens of no known issuer: answer.c */
+    const char               *state_directory; /* MTLSOAuthStateDir of the main server; NULL: unset, "": off */
+    apr_array_header_t       *keystores;       /* of the main server: mto_keystore_t *, all there are */
+    struct mto_log_limit_t   *log_limits;      /* one a refusal, for tokens of no known issuer: answer.c */
 } mto_server_config_t;
 
 extern const command_rec mto_directives[];

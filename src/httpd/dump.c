@@ -6,6 +6,7 @@
 
 #include <apr_strings.h>
 #include <http_core.h>
+#include <string.h>
 
 static void print_texts(apr_file_t *out, const char *directive, const apr_array_header_t *texts)
 {
@@ -45,15 +46,61 @@ static void print_algorithms(apr_file_t *out, unsigned algorithms)
     apr_file_printf(out, "\n");
 }
 
-static void print_keys(apr_file_t *out, const mto_issuer_t *issuer)
+static void print_time(apr_file_t *out, const char *directive, apr_interval_time_t time)
 {
-    const mto_key_source_t *source = &issuer->block->keys;
-    char                    thumbprint[MTO_BASE64URL_ENCODED_SIZE(MTO_THUMBPRINT_SIZE)];
-    size_t                  i;
-
-    if (source->jwks_file != NULL) {
-        apr_file_printf(out, "    MTLSOAuthJWKSFile %s\n", source->jwks_file);
+    if (time % APR_USEC_PER_SEC == 0) {
+        apr_file_printf(out, "    %s %" APR_TIME_T_FMT "s\n", directive, apr_time_sec(time));
     }
+    else {
+        apr_file_printf(out, "    %s %" APR_TIME_T_FMT "ms\n", directive, time / 1000);
+    }
+}
+
+static void print_text(apr_file_t *out, const char *directive, const char *value)
+{
+    if (value != NULL) {
+        apr_file_printf(out, "    %s %s\n", directive, value);
+    }
+}
+
+/* Without the user name and password that may stand in it. */
+static void print_proxy(apr_file_t *out, const char *proxy)
+{
+    const char *host = proxy != NULL ? strstr(proxy, "://") : NULL, *at = host != NULL ? strrchr(host, '@') : NULL;
+
+    if (at == NULL) {
+        print_text(out, "MTLSOAuthOutgoingProxy", proxy);
+        return;
+    }
+    apr_file_printf(out, "    MTLSOAuthOutgoingProxy %.*s://***%s\n", (int)(host - proxy), proxy, at);
+}
+
+/* How a remote source is gone to; its keys are known at run time only. */
+static void print_remote(apr_file_t *out, const mto_key_source_t *source)
+{
+    const mto_source_settings_t *settings = &source->settings;
+
+    print_text(out, "MTLSOAuthJWKSURI", source->jwks_uri);
+    print_text(out, "MTLSOAuthMetadataURI", source->metadata_uri);
+    if (source->jwks_uri == NULL && source->metadata_uri == NULL) {
+        apr_file_printf(out, "    # keys: discovered from the issuer\n");
+    }
+    print_time(out, "MTLSOAuthJWKSRefresh", settings->refresh);
+    print_time(out, "MTLSOAuthJWKSCooldown", settings->cooldown);
+    print_time(out, "MTLSOAuthJWKSMaxStale", settings->max_stale);
+    print_time(out, "MTLSOAuthOutgoingTimeout", settings->timeout);
+    print_text(out, "MTLSOAuthOutgoingCACertificateFile", settings->ca_file);
+    print_text(out, "MTLSOAuthOutgoingCertificateFile", settings->certificate_file);
+    print_text(out, "MTLSOAuthOutgoingKeyFile", settings->key_file);
+    print_proxy(out, settings->proxy);
+}
+
+static void print_local(apr_file_t *out, const mto_key_source_t *source, const mto_keyset_t *keys)
+{
+    char   thumbprint[MTO_BASE64URL_ENCODED_SIZE(MTO_THUMBPRINT_SIZE)];
+    size_t i;
+
+    print_text(out, "MTLSOAuthJWKSFile", source->jwks_file);
     for (i = 0; source->public_key_files != NULL && i < (size_t)source->public_key_files->nelts; i++) {
         const mto_public_key_file_t *key = &APR_ARRAY_IDX(source->public_key_files, i, mto_public_key_file_t);
 
@@ -63,8 +110,8 @@ static void print_keys(apr_file_t *out, const mto_issuer_t *issuer)
                         key->algorithm != NULL ? key->algorithm->name : NULL);
         apr_file_printf(out, "\n");
     }
-    for (i = 0; i < mto_keyset_count(issuer->keys); i++) {
-        const mto_key_t *key = mto_keyset_at(issuer->keys, i);
+    for (i = 0; i < mto_keyset_count(keys); i++) {
+        const mto_key_t *key = mto_keyset_at(keys, i);
 
         mto_base64url_encode(thumbprint, key->thumbprint, sizeof key->thumbprint);
         apr_file_printf(out, "    # key kid=%s alg=%s thumbprint=%s\n", key->kid != NULL ? key->kid : "-",
@@ -72,14 +119,18 @@ static void print_keys(apr_file_t *out, const mto_issuer_t *issuer)
     }
 }
 
-static void print_time(apr_file_t *out, const char *directive, apr_interval_time_t time)
+static void print_keys(apr_file_t *out, const mto_issuer_t *issuer)
 {
-    if (time % APR_USEC_PER_SEC == 0) {
-        apr_file_printf(out, "    %s %" APR_TIME_T_FMT "s\n", directive, apr_time_sec(time));
+    const mto_key_source_t *source = mto_keystore_source(issuer->keystore);
+    mto_keyset_t           *keys;
+
+    if (!mto_key_source_is_local(source)) {
+        print_remote(out, source);
+        return;
     }
-    else {
-        apr_file_printf(out, "    %s %" APR_TIME_T_FMT "ms\n", directive, time / 1000);
-    }
+    keys = mto_keystore_keys(issuer->keystore, apr_time_now());
+    print_local(out, source, keys);
+    mto_keyset_release(keys);
 }
 
 static void print_issuer(apr_file_t *out, const mto_issuer_t *issuer)

@@ -1,6 +1,7 @@
 #include "httpd/servers.h"
 
 #include "httpd/answer.h"
+#include "httpd/values.h"
 
 #include <apr_hash.h>
 #include <apr_strings.h>
@@ -14,7 +15,7 @@ APLOG_USE_MODULE(auth_mtls_oauth);
 typedef struct {
     apr_pool_t *pool;
     server_rec *main_server;
-    apr_hash_t *keysets; /* identity of a key source -> mto_keyset_t *: sources are shared by content */
+    apr_hash_t *keystores; /* identity of a key source -> mto_keystore_t *: sources are shared by content */
     int         mistakes;
 } finishing_t;
 
@@ -64,35 +65,60 @@ static void note_skipped(void *baton, size_t position, const char *kid, const ch
     }
 }
 
-static apr_status_t release_keyset(void *set)
+/* What the settings of a source must hold to among themselves. Returns NULL, or what is wrong and its remedy. */
+static const char *check_source(const mto_source_settings_t *settings, apr_pool_t *pool)
 {
-    mto_keyset_release(set);
-    return APR_SUCCESS;
+    if (settings->max_stale < 2 * settings->refresh) {
+        return apr_psprintf(
+            pool,
+            "MTLSOAuthJWKSMaxStale %s is less than twice MTLSOAuthJWKSRefresh %s: one failed fetch would "
+            "lock everybody out; raise the former",
+            mto_value_time_text(settings->max_stale, pool), mto_value_time_text(settings->refresh, pool));
+    }
+    if (settings->certificate_file != NULL && settings->key_file == NULL) {
+        return apr_psprintf(pool,
+                            "MTLSOAuthOutgoingCertificateFile %s stands without its key; add MTLSOAuthOutgoingKeyFile",
+                            settings->certificate_file);
+    }
+    if (settings->certificate_file == NULL && settings->key_file != NULL) {
+        return apr_psprintf(pool,
+                            "MTLSOAuthOutgoingKeyFile %s stands without its certificate; add "
+                            "MTLSOAuthOutgoingCertificateFile",
+                            settings->key_file);
+    }
+    return NULL;
 }
 
-/* The key set of a block's source, loaded once for all blocks that name the same; NULL after an error line. */
-static mto_keyset_t *keys_of(finishing_t *finishing, server_rec *server, const mto_block_t *block)
+/* The keystore of a block's source, made once for all blocks that name the same; NULL after an error line. */
+static mto_keystore_t *keystore_of(finishing_t *finishing, server_rec *server, const mto_block_t *block,
+                                   const mto_source_settings_t *defaults)
 {
-    const char   *error, *identity = mto_key_source_identity(&block->keys, finishing->pool);
-    mto_keyset_t *keys = apr_hash_get(finishing->keysets, identity, APR_HASH_KEY_STRING);
-    skipping_t    skipping = {finishing->pool, block, mto_server_config_of(server)->warnings};
+    apr_pool_t       *pool = finishing->pool;
+    mto_key_source_t *source = apr_pmemdup(pool, &block->keys, sizeof *source);
+    skipping_t        skipping = {pool, block, mto_server_config_of(server)->warnings};
+    unsigned char    *identity = apr_palloc(pool, MTO_LEASE_IDENTITY_SIZE);
+    const char       *error;
+    mto_keystore_t   *store = NULL;
 
-    if (keys != NULL) {
-        return keys;
+    source->issuer = block->issuer;
+    source->settings = mto_source_settings_merge(defaults, &block->written.source);
+    mto_key_source_identity(source, identity, pool);
+    store = apr_hash_get(finishing->keystores, identity, MTO_LEASE_IDENTITY_SIZE);
+    if (store != NULL) {
+        return store;
     }
-    keys = mto_key_source_load(&block->keys, note_skipped, &skipping, &error, finishing->pool);
-    if (keys == NULL) {
-        ap_log_error(
-            ERROR_LINE, server,
-            "%s: <MTLSOAuthIssuer %s>: MTLSOAuthJWKSFile or MTLSOAuthPublicKeyFile %s; name a readable file with "
-            "the issuer's public keys",
-            block->where, block->issuer, error);
+    error = mto_key_source_is_local(source) ? NULL : check_source(&source->settings, pool);
+    if (error == NULL) {
+        store = mto_keystore_create(source, note_skipped, &skipping, &error, pool);
+    }
+    if (store == NULL) {
+        ap_log_error(ERROR_LINE, server, "%s: <MTLSOAuthIssuer %s>: %s", block->where, block->issuer, error);
         finishing->mistakes++;
         return NULL;
     }
-    apr_pool_cleanup_register(finishing->pool, keys, release_keyset, apr_pool_cleanup_null);
-    apr_hash_set(finishing->keysets, identity, APR_HASH_KEY_STRING, keys);
-    return keys;
+    apr_hash_set(finishing->keystores, identity, MTO_LEASE_IDENTITY_SIZE, store);
+    APR_ARRAY_PUSH(mto_server_config_of(finishing->main_server)->keystores, mto_keystore_t *) = store;
+    return store;
 }
 
 /* --- The blocks of a server --------------------------------------------------------------------------------------- */
@@ -182,11 +208,15 @@ static void finish_server(finishing_t *finishing, server_rec *server)
     mto_server_config_t      *config = mto_server_config_of(server);
     const apr_array_header_t *blocks = blocks_of(finishing, server);
     apr_array_header_t       *policies = apr_array_make(finishing->pool, blocks->nelts + 1, sizeof(mto_policy_t *));
+    const mto_written_t      *outer = &mto_server_config_of(finishing->main_server)->written;
     mto_settings_t            defaults = mto_settings_default(finishing->pool);
+    mto_source_settings_t     source_defaults = mto_source_settings_default();
     int                       i;
 
-    defaults = mto_settings_merge(&defaults, &mto_server_config_of(finishing->main_server)->settings);
-    defaults = mto_settings_merge(&defaults, &config->settings);
+    defaults = mto_settings_merge(&defaults, &outer->policy);
+    defaults = mto_settings_merge(&defaults, &config->written.policy);
+    source_defaults = mto_source_settings_merge(&source_defaults, &outer->source);
+    source_defaults = mto_source_settings_merge(&source_defaults, &config->written.source);
     check_blocks(finishing, server, blocks);
     for (i = 0; i < blocks->nelts; i++) {
         const mto_block_t *block = block_at(blocks, i);
@@ -196,8 +226,8 @@ static void finish_server(finishing_t *finishing, server_rec *server)
         issuer->policy.issuer = block->issuer;
         issuer->policy.name = block->name;
         issuer->policy.audiences = block->audiences;
-        issuer->policy.settings = mto_settings_merge(&defaults, &block->settings);
-        issuer->keys = keys_of(finishing, server, block);
+        issuer->policy.settings = mto_settings_merge(&defaults, &block->written.policy);
+        issuer->keystore = keystore_of(finishing, server, block, &source_defaults);
         issuer->log_limits = mto_log_limits_create(finishing->pool);
         APR_ARRAY_PUSH(policies, const mto_policy_t *) = &issuer->policy;
     }
@@ -274,6 +304,7 @@ int mto_servers_finish(apr_pool_t *pool, server_rec *main_server)
     finishing_t finishing = {pool, main_server, apr_hash_make(pool), 0};
     server_rec *server;
 
+    mto_server_config_of(main_server)->keystores = apr_array_make(pool, 4, sizeof(mto_keystore_t *));
     for (server = main_server; server != NULL; server = server->next) {
         if (mto_server_is_own(server, main_server)) {
             finish_server(&finishing, server);
@@ -285,4 +316,9 @@ int mto_servers_finish(apr_pool_t *pool, server_rec *main_server)
         }
     }
     return finishing.mistakes == 0 ? OK : !OK;
+}
+
+const apr_array_header_t *mto_servers_keystores(const server_rec *main_server)
+{
+    return mto_server_config_of(main_server)->keystores;
 }

@@ -2,7 +2,6 @@
 #ifndef MTO_SERVERS_H
 #define MTO_SERVERS_H
 
-#include "core/keyset.h"
 #include "core/policy.h"
 #include "httpd/directives.h"
 
@@ -12,7 +11,7 @@
 typedef struct {
     mto_policy_t            policy; /* first, so that a policy leads back here: mto_issuer_of */
     const mto_block_t      *block;
-    mto_keyset_t           *keys;       /* in force */
+    mto_keystore_t         *keystore;   /* shared with every block that names the same source */
     struct mto_log_limit_t *log_limits; /* one a refusal: answer.c */
 } mto_issuer_t;
 
@@ -22,6 +21,9 @@ const mto_issuer_t *mto_issuer_of(const mto_policy_t *policy);
 /* Finishes all servers (DESIGN section 4, "Finishing"). Returns OK, or !OK after an error line for each mistake.
  * Without a network call. pool lives as long as the configuration. */
 int mto_servers_finish(apr_pool_t *pool, server_rec *main_server);
+
+/* All keystores (mto_keystore_t *) of the finished servers, each once. */
+const apr_array_header_t *mto_servers_keystores(const server_rec *main_server);
 
 /* Whether that block is among blocks (mto_block_t *). */
 int mto_block_is_in(const mto_block_t *block, const apr_array_header_t *blocks);

@@ -23,17 +23,17 @@ int mto_value_in_htaccess(cmd_parms *cmd)
 }
 
 /* The settings that a directive of a server or a block is about. */
-static mto_settings_t *settings_of(cmd_parms *cmd)
+static mto_written_t *written_of(cmd_parms *cmd)
 {
     mto_server_config_t *server = mto_server_config_of(cmd->server);
 
-    return server->open_block != NULL ? &server->open_block->settings : &server->settings;
+    return server->open_block != NULL ? &server->open_block->written : &server->written;
 }
 
 /* The member of the settings that the row of the command table names. */
-static void *member_of(mto_settings_t *settings, size_t offset)
+static void *member_of(mto_written_t *written, size_t offset)
 {
-    return (char *)settings + offset;
+    return (char *)written + offset;
 }
 
 static const char *list_of(const mto_word_t *words, apr_pool_t *pool)
@@ -67,15 +67,15 @@ const apr_array_header_t *mto_value_texts(cmd_parms *cmd, int argc, char *const 
     return texts;
 }
 
-const mto_word_setting_t mto_use_mutual_tls_setting = {APR_OFFSETOF(mto_settings_t, use_mutual_tls),
+const mto_word_setting_t mto_use_mutual_tls_setting = {APR_OFFSETOF(mto_written_t, policy.use_mutual_tls),
                                                        mto_mutual_tls_words};
-const mto_word_setting_t mto_report_mutual_tls_setting = {APR_OFFSETOF(mto_settings_t, report_mutual_tls),
+const mto_word_setting_t mto_report_mutual_tls_setting = {APR_OFFSETOF(mto_written_t, policy.report_mutual_tls),
                                                           mto_report_mutual_tls_words};
-const mto_word_setting_t mto_profile_setting = {APR_OFFSETOF(mto_settings_t, profile), mto_profile_words};
+const mto_word_setting_t mto_profile_setting = {APR_OFFSETOF(mto_written_t, policy.profile), mto_profile_words};
 
 const char *mto_value_set_word(cmd_parms *cmd, const mto_word_setting_t *setting, const char *word)
 {
-    int *member = member_of(settings_of(cmd), setting->offset);
+    int *member = member_of(written_of(cmd), setting->offset);
     int  value = mto_word_value(setting->words, word);
 
     if (value == MTO_UNSET) {
@@ -89,11 +89,23 @@ const char *mto_value_set_word(cmd_parms *cmd, const mto_word_setting_t *setting
     return NULL;
 }
 
-const mto_time_setting_t mto_clock_skew_setting = {APR_OFFSETOF(mto_settings_t, clock_skew), 0, MTO_CLOCK_SKEW_MOST,
-                                                   "a time from 0 to 300s", NULL};
-const mto_time_setting_t mto_max_token_lifetime_setting = {APR_OFFSETOF(mto_settings_t, max_token_lifetime),
-                                                           apr_time_from_sec(1), apr_time_from_sec(366 * 86400),
+#define YEAR apr_time_from_sec(366 * 86400)
+
+const mto_time_setting_t mto_clock_skew_setting = {APR_OFFSETOF(mto_written_t, policy.clock_skew), 0,
+                                                   MTO_CLOCK_SKEW_MOST, "a time from 0 to 300s", NULL};
+const mto_time_setting_t mto_max_token_lifetime_setting = {APR_OFFSETOF(mto_written_t, policy.max_token_lifetime),
+                                                           apr_time_from_sec(1), YEAR,
                                                            "off or a time from 1s to 366 days", "off"};
+const mto_time_setting_t mto_jwks_refresh_setting = {APR_OFFSETOF(mto_written_t, source.refresh), apr_time_from_sec(60),
+                                                     YEAR, "a time from 60s to 366 days", NULL};
+const mto_time_setting_t mto_jwks_cooldown_setting = {APR_OFFSETOF(mto_written_t, source.cooldown),
+                                                      apr_time_from_sec(1), apr_time_from_sec(3600),
+                                                      "a time from 1s to 1h", NULL};
+const mto_time_setting_t mto_jwks_max_stale_setting = {
+    APR_OFFSETOF(mto_written_t, source.max_stale), apr_time_from_sec(120), YEAR, "a time from 120s to 366 days", NULL};
+const mto_time_setting_t mto_outgoing_timeout_setting = {APR_OFFSETOF(mto_written_t, source.timeout),
+                                                         apr_time_from_sec(1), apr_time_from_sec(60),
+                                                         "a time from 1s to 60s", NULL};
 
 /* httpd's own parser takes whatever begins like a unit; here a time is digits and one of these. */
 static int parse_time(const char *text, apr_interval_time_t *time)
@@ -101,11 +113,8 @@ static int parse_time(const char *text, apr_interval_time_t *time)
     static const struct {
         const char         *unit;
         apr_interval_time_t length;
-    } units[] = {{"", APR_USEC_PER_SEC},
-                 {"s", APR_USEC_PER_SEC},
-                 {"ms", APR_USEC_PER_SEC / 1000},
-                 {"min", 60 * APR_USEC_PER_SEC},
-                 {"h", 3600 * APR_USEC_PER_SEC}};
+    } units[] = {{"", APR_USEC_PER_SEC},         {"s", APR_USEC_PER_SEC},        {"ms", APR_USEC_PER_SEC / 1000},
+                 {"min", 60 * APR_USEC_PER_SEC}, {"h", 3600 * APR_USEC_PER_SEC}, {"d", 86400 * APR_USEC_PER_SEC}};
     size_t digits = strspn(text, "0123456789"), i;
 
     for (i = 0; digits > 0 && digits <= 9 && i < sizeof units / sizeof units[0]; i++) {
@@ -120,7 +129,7 @@ static int parse_time(const char *text, apr_interval_time_t *time)
 const char *mto_value_set_time(cmd_parms *cmd, void *unused, const char *text)
 {
     const mto_time_setting_t *setting = cmd->info;
-    apr_interval_time_t      *member = member_of(settings_of(cmd), setting->offset), time;
+    apr_interval_time_t      *member = member_of(written_of(cmd), setting->offset), time;
 
     (void)unused;
     if (setting->off != NULL && strcasecmp(text, setting->off) == 0) {
@@ -139,7 +148,7 @@ const char *mto_value_set_time(cmd_parms *cmd, void *unused, const char *text)
 
 const char *mto_value_set_paths(cmd_parms *cmd, void *unused, int argc, char *const argv[])
 {
-    const apr_array_header_t **member = member_of(settings_of(cmd), (size_t)cmd->info), *texts;
+    const apr_array_header_t **member = member_of(written_of(cmd), (size_t)cmd->info), *texts;
     apr_array_header_t        *paths = apr_array_make(cmd->pool, argc > 0 ? argc : 1, sizeof(const mto_claim_path_t *));
     const char                *error;
     int                        i;
@@ -149,7 +158,7 @@ const char *mto_value_set_paths(cmd_parms *cmd, void *unused, int argc, char *co
         return mto_value_twice(cmd, argc > 0 ? argv[0] : "");
     }
     /* A pair of quotes with nothing in them: no claim, whatever the server says. */
-    if (argc == 1 && *argv[0] == '\0' && cmd->info == (void *)APR_OFFSETOF(mto_settings_t, required_claims)) {
+    if (argc == 1 && *argv[0] == '\0' && cmd->info == (void *)APR_OFFSETOF(mto_written_t, policy.required_claims)) {
         *member = paths;
         return NULL;
     }
@@ -172,7 +181,7 @@ const char *mto_value_set_paths(cmd_parms *cmd, void *unused, int argc, char *co
 
 const char *mto_value_set_suffix(cmd_parms *cmd, void *unused, int argc, char *const argv[])
 {
-    mto_settings_t *settings = settings_of(cmd);
+    mto_settings_t *settings = &written_of(cmd)->policy;
 
     (void)unused;
     if (argc != 1) {
@@ -188,7 +197,7 @@ const char *mto_value_set_suffix(cmd_parms *cmd, void *unused, int argc, char *c
 
 const char *mto_value_set_algorithms(cmd_parms *cmd, void *unused, int argc, char *const argv[])
 {
-    mto_settings_t *settings = settings_of(cmd);
+    mto_settings_t *settings = &written_of(cmd)->policy;
     const char     *error;
     unsigned        algorithms = 0;
     int             i;
@@ -211,4 +220,49 @@ const char *mto_value_set_algorithms(cmd_parms *cmd, void *unused, int argc, cha
     }
     settings->algorithms = algorithms;
     return NULL;
+}
+
+const char *mto_value_set_file(cmd_parms *cmd, void *unused, const char *file)
+{
+    const char **member = member_of(written_of(cmd), (size_t)cmd->info);
+
+    (void)unused;
+    if (*member != NULL) {
+        return mto_value_twice(cmd, file);
+    }
+    *member = ap_server_root_relative(cmd->pool, file);
+    return *member != NULL ? NULL : mto_value_error(cmd, file, "is not a path; name a readable file");
+}
+
+const char *mto_value_set_proxy(cmd_parms *cmd, void *unused, const char *url)
+{
+    const char **member = member_of(written_of(cmd), (size_t)cmd->info);
+
+    (void)unused;
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
+        return mto_value_error(cmd, url, "is not the URL of a proxy; write http://HOST:PORT");
+    }
+    if (*member != NULL) {
+        return mto_value_twice(cmd, url);
+    }
+    *member = url;
+    return NULL;
+}
+
+const char *mto_value_time_text(apr_interval_time_t time, apr_pool_t *pool)
+{
+    static const struct {
+        const char         *unit;
+        apr_interval_time_t length;
+    } units[] = {{"d", 86400 * APR_USEC_PER_SEC},
+                 {"h", 3600 * APR_USEC_PER_SEC},
+                 {"min", 60 * APR_USEC_PER_SEC},
+                 {"s", APR_USEC_PER_SEC},
+                 {"ms", APR_USEC_PER_SEC / 1000}};
+    size_t i = 0;
+
+    while (i < sizeof units / sizeof units[0] - 1 && (time == 0 || time % units[i].length != 0)) {
+        i++;
+    }
+    return apr_psprintf(pool, "%" APR_TIME_T_FMT "%s", time / units[i].length, units[i].unit);
 }

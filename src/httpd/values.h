@@ -10,13 +10,13 @@
 
 /* A setting that is one word of a table. */
 typedef struct {
-    size_t            offset; /* of an int in mto_settings_t */
+    size_t            offset; /* of an int in mto_written_t */
     const mto_word_t *words;
 } mto_word_setting_t;
 
 /* A setting that is a time. */
 typedef struct {
-    size_t              offset; /* of an apr_interval_time_t in mto_settings_t */
+    size_t              offset; /* of an apr_interval_time_t in mto_written_t */
     apr_interval_time_t least, most;
     const char         *range; /* for the error */
     const char         *off;   /* word for 0; NULL: there is none */
@@ -27,12 +27,19 @@ extern const mto_word_setting_t mto_report_mutual_tls_setting;
 extern const mto_word_setting_t mto_profile_setting;
 extern const mto_time_setting_t mto_clock_skew_setting;
 extern const mto_time_setting_t mto_max_token_lifetime_setting;
+extern const mto_time_setting_t mto_jwks_refresh_setting;
+extern const mto_time_setting_t mto_jwks_cooldown_setting;
+extern const mto_time_setting_t mto_jwks_max_stale_setting;
+extern const mto_time_setting_t mto_outgoing_timeout_setting;
 
 /* "DIRECTIVE value: remedy", for a handler to return. Every error names these three. */
 const char *mto_value_error(cmd_parms *cmd, const char *value, const char *remedy);
 
 /* The error of a directive that is there twice in one place; value: its second one. */
 const char *mto_value_twice(cmd_parms *cmd, const char *value);
+
+/* A time as one would write it, in the largest unit that needs no fraction. */
+const char *mto_value_time_text(apr_interval_time_t time, apr_pool_t *pool);
 
 /* Whether the directive stands in an .htaccess. */
 int mto_value_in_htaccess(cmd_parms *cmd);
@@ -46,8 +53,12 @@ const char *mto_value_set_word(cmd_parms *cmd, const mto_word_setting_t *setting
 /* Handlers of the command table for settings of a server or of the open block. cmd->info: a mto_time_setting_t. */
 const char *mto_value_set_time(cmd_parms *cmd, void *unused, const char *text);
 
-/* cmd->info: offset of a list of claim paths in mto_settings_t. */
+/* cmd->info: offset of a list of claim paths in mto_written_t. */
 const char *mto_value_set_paths(cmd_parms *cmd, void *unused, int argc, char *const argv[]);
+
+/* cmd->info: offset of a text in mto_written_t. A path is made absolute below ServerRoot. */
+const char *mto_value_set_file(cmd_parms *cmd, void *unused, const char *file);
+const char *mto_value_set_proxy(cmd_parms *cmd, void *unused, const char *url);
 
 const char *mto_value_set_suffix(cmd_parms *cmd, void *unused, int argc, char *const argv[]);
 const char *mto_value_set_algorithms(cmd_parms *cmd, void *unused, int argc, char *const argv[]);

@@ -1,81 +1,216 @@
-#include "io/keystore.h"
+#include "io/keystore_private.h"
 
-#include <apr_file_io.h>
 #include <apr_strings.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
-const char *mto_key_source_identity(const mto_key_source_t *source, apr_pool_t *pool)
+/* Requests of this process that wait for keys, of whatever source: most threads must stay free for others. */
+static atomic_uint waiting;
+
+static apr_status_t keystore_end(void *data)
 {
-    const char *identity = apr_psprintf(pool, "jwks %s", source->jwks_file != NULL ? source->jwks_file : "-");
-    int         i;
+    mto_keystore_t *store = data;
+    size_t          i;
 
-    for (i = 0; source->public_key_files != NULL && i < source->public_key_files->nelts; i++) {
-        const mto_public_key_file_t *key = &APR_ARRAY_IDX(source->public_key_files, i, mto_public_key_file_t);
-        /* No part can hold a newline: they are words of one line of the configuration. */
-        identity = apr_pstrcat(pool, identity, "\nkey ", key->file, "\n", key->kid != NULL ? key->kid : "", "\n",
-                               key->algorithm != NULL ? key->algorithm->name : "", NULL);
+    for (i = 0; i < 3; i++) {
+        free(store->outgoing_texts[i]);
     }
-    return identity;
+    mto_keyset_release(store->keys);
+    mto_issuer_metadata_clear(&store->metadata);
+    (void)pthread_cond_destroy(&store->changed);
+    (void)pthread_mutex_destroy(&store->lock);
+    return APR_SUCCESS;
 }
 
-/* Reads a whole regular file of at most MTO_KEYSET_BYTES. Returns NULL and fills *text, or returns what is wrong. */
-static const char *read_file(const char *name, char **text, apr_size_t *size, apr_pool_t *pool)
+/* Reads the PEM files for going out, as long as whoever starts the server can: the key may be root's alone. */
+static const char *read_outgoing(mto_keystore_t *store, apr_pool_t *pool)
 {
-    char         message[120];
-    apr_finfo_t  info;
-    apr_file_t  *file;
-    apr_status_t status;
+    static const char *const directives[] = {"MTLSOAuthOutgoingCACertificateFile", "MTLSOAuthOutgoingCertificateFile",
+                                             "MTLSOAuthOutgoingKeyFile"};
+    const mto_source_settings_t *settings = &store->source->settings;
+    const char *const            names[] = {settings->ca_file, settings->certificate_file, settings->key_file};
+    size_t                       i, size;
 
-    /* Before it is opened: opening a pipe would wait for its other end. */
-    status = apr_stat(&info, name, APR_FINFO_SIZE | APR_FINFO_TYPE, pool);
-    if (status == APR_SUCCESS && info.filetype != APR_REG) {
-        return "not a regular file";
-    }
-    if (status == APR_SUCCESS && info.size > MTO_KEYSET_BYTES) {
-        return "larger than 1 MiB";
-    }
-    if (status == APR_SUCCESS) {
-        status = apr_file_open(&file, name, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_FPROT_OS_DEFAULT, pool);
-    }
-    if (status != APR_SUCCESS) {
-        return apr_pstrdup(pool, apr_strerror(status, message, sizeof message));
-    }
-    *size = (apr_size_t)info.size;
-    *text = apr_palloc(pool, *size + 1);
-    status = apr_file_read_full(file, *text, *size, size);
-    apr_file_close(file);
-    return status == APR_SUCCESS || status == APR_EOF
-               ? NULL
-               : apr_pstrdup(pool, apr_strerror(status, message, sizeof message));
-}
+    for (i = 0; i < 3; i++) {
+        const char *reason;
 
-mto_keyset_t *mto_key_source_load(const mto_key_source_t *source, mto_keyset_skipped_fn *skipped, void *baton,
-                                  const char **error, apr_pool_t *pool)
-{
-    mto_keyset_t *set = mto_keyset_create();
-    const char   *file = source->jwks_file, *reason = set == NULL ? "out of memory" : NULL;
-    char         *text;
-    apr_size_t    size;
-    int           i;
-
-    if (reason == NULL && file != NULL && (reason = read_file(file, &text, &size, pool)) == NULL) {
-        reason = mto_keyset_add_jwks(set, text, size, MTO_JWK_PUBLIC, skipped, baton);
-    }
-    for (i = 0; reason == NULL && source->public_key_files != NULL && i < source->public_key_files->nelts; i++) {
-        const mto_public_key_file_t *key = &APR_ARRAY_IDX(source->public_key_files, i, mto_public_key_file_t);
-
-        file = key->file;
-        if ((reason = read_file(file, &text, &size, pool)) == NULL) {
-            reason = mto_keyset_add_pem(set, text, size, key->kid, key->algorithm);
+        store->outgoing_files[i].name = names[i];
+        if (names[i] == NULL) {
+            continue;
+        }
+        reason = mto_watched_file_read(&store->outgoing_files[i], &store->outgoing_texts[i], &size, MTO_KEYSET_BYTES);
+        if (reason == NULL) {
+            reason = mto_key_source_check_pem(store->outgoing_texts[i], i == 2);
+        }
+        if (reason != NULL) {
+            return apr_psprintf(pool, "%s %s: %s; name a readable PEM file", directives[i], names[i], reason);
         }
     }
-    if (reason == NULL && mto_keyset_count(set) == 0) {
-        reason = "no usable key in it";
+    if (store->outgoing_texts[1] != NULL && store->outgoing_texts[2] != NULL
+        && !mto_key_source_is_pair(store->outgoing_texts[1], store->outgoing_texts[2])) {
+        return apr_psprintf(pool, "%s %s: it is not the key of the certificate in %s; name the files of one pair",
+                            directives[2], names[2], names[1]);
     }
-    if (reason != NULL) {
-        *error = apr_psprintf(pool, "%s: %s", file != NULL ? file : "(no file)", reason);
-        mto_keyset_release(set);
-        return NULL;
+    return NULL;
+}
+
+mto_keystore_t *mto_keystore_create(const mto_key_source_t *source, mto_keyset_skipped_fn *skipped, void *baton,
+                                    const char **error, apr_pool_t *pool)
+{
+    mto_keystore_t    *store = apr_pcalloc(pool, sizeof *store);
+    pthread_condattr_t attributes;
+
+    store->source = source;
+    (void)pthread_mutex_init(&store->lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* a wait must not depend on who sets the clock */
+    (void)pthread_cond_init(&store->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    apr_pool_cleanup_register(pool, store, keystore_end, apr_pool_cleanup_null);
+    if (!mto_key_source_is_local(source)) {
+        *error = read_outgoing(store, pool);
+        return *error == NULL ? store : NULL;
     }
-    mto_keyset_seal(set);
-    return set;
+    store->files = mto_key_source_files(source, pool);
+    store->keys = mto_key_source_load(source, store->files, skipped, baton, error, pool);
+    return store->keys != NULL ? store : NULL;
+}
+
+const mto_key_source_t *mto_keystore_source(const mto_keystore_t *store)
+{
+    return store->source;
+}
+
+mto_lease_t *mto_keystore_lease(mto_keystore_t *store)
+{
+    return store->shared != NULL && atomic_load(&store->shared->unwritten) == 0 ? store->shared : &store->own;
+}
+
+mto_pace_t mto_keystore_pace(const mto_keystore_t *store)
+{
+    mto_pace_t pace = {store->source->settings.refresh, store->source->settings.cooldown};
+
+    return pace;
+}
+
+/* A set from after now was fetched before the clock went back: as good as new. */
+static int is_stale(const mto_keystore_t *store, apr_time_t now)
+{
+    return !mto_key_source_is_local(store->source) && now - store->fetched > store->source->settings.max_stale;
+}
+
+mto_keyset_t *mto_keystore_keys(mto_keystore_t *store, apr_time_t now)
+{
+    mto_keyset_t *keys = NULL;
+
+    (void)pthread_mutex_lock(&store->lock);
+    if (store->keys != NULL && !is_stale(store, now)) {
+        keys = mto_keyset_retain(store->keys);
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    return keys;
+}
+
+void mto_keystore_put(mto_keystore_t *store, mto_keyset_t *keys, apr_time_t fetched, mto_issuer_metadata_t *metadata)
+{
+    mto_issuer_metadata_t old_metadata;
+    mto_keyset_t         *old;
+
+    (void)pthread_mutex_lock(&store->lock);
+    old = store->keys;
+    old_metadata = store->metadata;
+    store->keys = keys;
+    store->fetched = fetched;
+    store->metadata = *metadata;
+    memset(metadata, 0, sizeof *metadata); /* transferred */
+    store->ended++;
+    atomic_store(&store->in_need, 0);
+    (void)pthread_cond_broadcast(&store->changed);
+    (void)pthread_mutex_unlock(&store->lock);
+    mto_keyset_release(old);
+    mto_issuer_metadata_clear(&old_metadata);
+}
+
+void mto_keystore_tell(mto_keystore_t *store)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    store->ended++;
+    atomic_store(&store->in_need, 0);
+    (void)pthread_cond_broadcast(&store->changed);
+    (void)pthread_mutex_unlock(&store->lock);
+}
+
+static struct timespec end_of_wait(void)
+{
+    struct timespec end;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += apr_time_sec(MTO_KEYSTORE_WAIT);
+    return end;
+}
+
+/* Whether the set in force is another than keys; then *newer is it. Under the lock. */
+static int take_newer(mto_keystore_t *store, const mto_keyset_t *keys, apr_time_t now, mto_keyset_t **newer)
+{
+    if (store->keys == NULL || store->keys == keys || is_stale(store, now)) {
+        return 0;
+    }
+    *newer = mto_keyset_retain(store->keys);
+    return 1;
+}
+
+/* Whether the issuer has spoken less than a cooldown ago. Under the lock. */
+static int has_spoken(const mto_keystore_t *store, apr_time_t now)
+{
+    return store->keys != NULL && now - store->fetched < store->source->settings.cooldown;
+}
+
+/* One of the `most` places to wait in; 0: all are taken. */
+static int take_place(unsigned most)
+{
+    if (atomic_fetch_add(&waiting, 1) < most) {
+        return 1;
+    }
+    atomic_fetch_sub(&waiting, 1);
+    return 0;
+}
+
+mto_keys_t mto_keystore_ask(mto_keystore_t *store, const mto_keyset_t *keys, unsigned most, mto_keyset_t **newer)
+{
+    mto_pace_t      pace = mto_keystore_pace(store);
+    apr_time_t      now = apr_time_now();
+    struct timespec end = end_of_wait();
+    mto_keys_t      answer = MTO_KEYS_NONE;
+    uint64_t        ended;
+    int             status = 0, has_place = 0;
+
+    *newer = NULL;
+    if (mto_key_source_is_local(store->source)) {
+        return MTO_KEYS_SPOKEN;
+    }
+    (void)pthread_mutex_lock(&store->lock);
+    ended = store->ended;
+    while (!take_newer(store, keys, now, newer)) {
+        if (has_spoken(store, now)) {
+            answer = MTO_KEYS_SPOKEN;
+            break;
+        }
+        /* One attempt that ends brings keys or it does not; who came while none may begin is told at once. */
+        if (status == ETIMEDOUT || store->ended != ended || store->wake == NULL
+            || !mto_lease_may_bring(mto_keystore_lease(store), &pace, now, now + MTO_KEYSTORE_WAIT)
+            || (!has_place && !(has_place = take_place(most)))) {
+            break;
+        }
+        atomic_store(&store->in_need, 1);
+        store->wake(store->wake_baton); /* under the lock, so that nobody wakes what mto_renewal_destroy has ended */
+        status = pthread_cond_timedwait(&store->changed, &store->lock, &end);
+        now = apr_time_now();
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    if (has_place) {
+        atomic_fetch_sub(&waiting, 1);
+    }
+    return *newer != NULL ? MTO_KEYS_NEWER : answer;
 }

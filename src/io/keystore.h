@@ -1,32 +1,52 @@
-/* Where an issuer's keys come from: the files that its block names, read into one key set. */
+/* The keys of one source as this process has them: a snapshot that requests take, and one thread that renews it
+ * (renewal.h). */
 #ifndef MTO_KEYSTORE_H
 #define MTO_KEYSTORE_H
 
 #include "core/keyset.h"
+#include "io/key_source.h"
+#include "io/lease.h"
+#include "io/state_file.h"
 
 #include <apr_pools.h>
-#include <apr_tables.h>
+#include <apr_time.h>
 
-/* One MTLSOAuthPublicKeyFile. */
-typedef struct {
-    const char            *file;
-    const char            *kid;       /* NULL: none given */
-    const mto_algorithm_t *algorithm; /* NULL: none given */
-} mto_public_key_file_t;
+/* How long a request waits for keys, and a watched file or another process's work is looked for. */
+#define MTO_KEYSTORE_WAIT apr_time_from_sec(2)
 
-/* What a block says about its keys. */
-typedef struct {
-    const char               *jwks_file;        /* NULL: none */
-    const apr_array_header_t *public_key_files; /* mto_public_key_file_t; NULL: none */
-} mto_key_source_t;
+/* How grave what a keystore says is. */
+typedef enum {
+    MTO_SAYS_INFO,
+    MTO_SAYS_WARNING,
+    MTO_SAYS_ERROR,
+} mto_says_t;
 
-/* A text that is the same for two sources exactly when they name the same keys; allocated from pool. */
-const char *mto_key_source_identity(const mto_key_source_t *source, apr_pool_t *pool);
+/* A keystore does not log; it tells: text is one line about this source. */
+typedef void mto_says_fn(void *baton, mto_says_t grave, const char *text);
 
-/* Reads the source's files into a sealed set with one reference. Keys that are left out are told to skipped. Returns
- * NULL with *error, allocated from pool, naming file and reason: a file cannot be read or parsed, or no usable key is
- * left. */
-mto_keyset_t *mto_key_source_load(const mto_key_source_t *source, mto_keyset_skipped_fn *skipped, void *baton,
-                                  const char **error, apr_pool_t *pool);
+typedef struct mto_keystore_t mto_keystore_t;
+
+/* What came of asking for newer keys. */
+typedef enum {
+    MTO_KEYS_NEWER,  /* there is another set than the one asked with */
+    MTO_KEYS_SPOKEN, /* the set in force is fresh: the issuer has said which keys there are */
+    MTO_KEYS_NONE,   /* no fresh set could be had */
+} mto_keys_t;
+
+/* A keystore of a source, which must outlive it. Reads the files that the source names: keys (those left out are told
+ * to skipped), and certificates and key for going out; no network. Lives as long as pool. Returns NULL with *error,
+ * from pool, naming directive, file and reason. */
+mto_keystore_t *mto_keystore_create(const mto_key_source_t *source, mto_keyset_skipped_fn *skipped, void *baton,
+                                    const char **error, apr_pool_t *pool);
+
+const mto_key_source_t *mto_keystore_source(const mto_keystore_t *store);
+
+/* The keys in force: a new reference, or NULL: none, or older than max_stale. Any thread. */
+mto_keyset_t *mto_keystore_keys(mto_keystore_t *store, apr_time_t now);
+
+/* For a request whose token the set `keys` (NULL: none) cannot decide: has the keys renewed, when that may help, and
+ * waits for it for at most MTO_KEYSTORE_WAIT; of `most` requests of this process that wait at once, for whatever
+ * source. *newer: the set to try now, a new reference, when MTO_KEYS_NEWER is returned. */
+mto_keys_t mto_keystore_ask(mto_keystore_t *store, const mto_keyset_t *keys, unsigned most, mto_keyset_t **newer);
 
 #endif

@@ -29,9 +29,15 @@ PARTS = ["Syntax", "Context", "Default", "Meaning", "Example", "Source"]
 CONTEXTS = {"outside": ([], [".htaccess"]), "inside": ([".htaccess"], ["server config", "<MTLSOAuthIssuer>"]),
             "anywhere": ([".htaccess", "<MTLSOAuthIssuer>"], [])}
 
-# a complete block, for defaults; its directives have none
-MINIMAL = "<MTLSOAuthIssuer urn:docs>\nMTLSOAuthAudience any\nMTLSOAuthJWKSFile conf/issuer.jwks\n</MTLSOAuthIssuer>\n"
+# complete blocks, for defaults, with keys from a file and fetched ones; their directives have none
+MINIMAL = ("<MTLSOAuthIssuer urn:docs>\nMTLSOAuthAudience any\nMTLSOAuthJWKSFile conf/issuer.jwks\n"
+           "</MTLSOAuthIssuer>\n"
+           "<MTLSOAuthIssuer https://docs.example.com>\nMTLSOAuthAudience any\n</MTLSOAuthIssuer>\n")
 WITHOUT_DEFAULT = {"MTLSOAuthAudience", "MTLSOAuthJWKSFile", "MTLSOAuthRemoteUserSuffix"}
+SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+# what cannot stand in a virtual host
+WHOLE = r"^\s*(<VirtualHost\b|MTLSOAuthStateDir\s)"
 
 
 def read(path):
@@ -110,6 +116,9 @@ def home():
     (conf / "issuer.pem").write_text(key.public_pem())
     shutil.copy(pki.server.path, conf / "server.crt")
     shutil.copy(pki.server.key_path, conf / "server.key")
+    shutil.copy(pki.authority.path, conf / "issuer-ca.pem")
+    shutil.copy(pki.owner.path, conf / "client.crt")
+    shutil.copy(pki.owner.key_path, conf / "client.key")
     modules = directory / "modules"
     modules.mkdir()
     for path in {path.name: path for path in [*environment.MODULES_DIR.glob("*.so"), environment.MODULE]}.values():
@@ -121,11 +130,11 @@ def home():
 
 @pytest.fixture
 def configure(home):
-    """Makes an httpd, not started, with this text in a virtual host, or on the server when it brings virtual hosts."""
+    """Makes an httpd, not started, with this text in a virtual host, or on the server when it does not fit into one."""
     directory, pki = home
 
     def make(text):
-        whole = re.search(r"^\s*<VirtualHost\b", text, flags=re.M)
+        whole = re.search(WHOLE, text, flags=re.M)
         place = Path(tempfile.mkdtemp(dir=directory))
         (place / "logs").mkdir()
         for name in ("conf", "modules"):
@@ -177,14 +186,20 @@ def test_context_is_httpd_s_own(directive, table):
     assert not [word for word in unwanted if word in context], context
 
 
+def in_seconds(value):
+    """A time as the dump prints it; all else as it is."""
+    time = re.fullmatch(r"(\d+)(s|min|h|d)", value)
+    return f"{int(time[1]) * SECONDS[time[2]]}s" if time else value
+
+
 def test_defaults_are_those_of_the_module(configure):
-    """The dump of a block that says nothing has the defaults of the page."""
+    """The dump of blocks that say nothing has the defaults of the page."""
     code, said = configure(MINIMAL).configtest("DUMP_MTLS_OAUTH")
     assert code == 0, said
     dumped = dict(re.findall(r"^    (MTLSOAuth\w+) (.*)$", said, flags=re.M))
     checked = {name: value for name, value in dumped.items() if name not in WITHOUT_DEFAULT}
-    assert checked, said
-    documented = {name: dict(parts(sections()[name]))["Default"].strip().strip("`") for name in checked}
+    assert "MTLSOAuthProfile" in checked and "MTLSOAuthJWKSRefresh" in checked, said
+    documented = {name: in_seconds(dict(parts(sections()[name]))["Default"].strip().strip("`")) for name in checked}
     assert documented == checked
 
 

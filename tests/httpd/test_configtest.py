@@ -207,7 +207,7 @@ STRUCTURE = {
     "block in a Location": ('<Location "/">\n' + block() + "</Location>\n", ["MTLSOAuthIssuer"]),
     "block in a Directory": ('<Directory "{root}">\n' + block() + "</Directory>\n", ["MTLSOAuthIssuer"]),
     "no audience": (block(audience=""), ["MTLSOAuthAudience", ISS]),
-    "no keys": (block(jwks=""), [ISS]),
+    "no keys": (block(iss="http://sts.example.test/adfs", jwks=""), ["http://sts.example.test/adfs", "MTLSOAuthJWKSURI"]),
     "same ISS, no names": (block(audience="urn:a") + block(audience="urn:b"), [ISS]),
     "same ISS, one name": (block(audience="urn:a") + block(name="two", audience="urn:b"), [ISS]),
     "same name": (block(name="one", audience="urn:a") + block(name="one", audience="urn:b"), ["one"]),

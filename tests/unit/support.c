@@ -3,6 +3,7 @@
 #include "core/base64url.h"
 
 #include <apr_general.h>
+#include <ftw.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
@@ -23,9 +24,12 @@ typedef struct {
     const void       *row;
 } case_t;
 
+static void remove_scratch(void);
+
 static apr_pool_t         *pool;
 static apr_array_header_t *cases; /* struct CMUnitTest */
 static EVP_PKEY           *keys[KINDS][KEYS];
+static char                scratch[200]; /* directory; empty: not made yet */
 
 apr_pool_t *support_pool(void)
 {
@@ -88,6 +92,7 @@ int support_run(const char *program)
             EVP_PKEY_free(keys[kind][i]);
         }
     }
+    remove_scratch();
     apr_pool_destroy(pool);
     apr_terminate();
     return failed > 0 ? 1 : 0;
@@ -123,6 +128,43 @@ void support_assert_refusal(mto_refusal_t refusal, mto_refusal_t wanted, const m
         fail_msg("%s (%s), wanted %s", mto_refusal_row(refusal)->code, verdict->detail, mto_refusal_row(wanted)->code);
     }
     assert_int_equal(verdict->refusal, wanted);
+}
+
+/* --- Files
+ * -------------------------------------------------------------------------------------------------- */
+
+const char *support_path(const char *name)
+{
+    if (scratch[0] == '\0') {
+        const char *root = getenv("TMPDIR");
+
+        (void)apr_snprintf(scratch, sizeof scratch, "%s/mto-unit-XXXXXX",
+                           root != NULL && *root != '\0' ? root : "/tmp");
+        assert_non_null(mkdtemp(scratch));
+    }
+    return support_text("%s%s%s", scratch, *name != '\0' ? "/" : "", name);
+}
+
+void support_write(const char *path, const void *data, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *walk)
+{
+    (void)about, (void)kind, (void)walk;
+    return remove(path);
+}
+
+static void remove_scratch(void)
+{
+    if (scratch[0] != '\0') {
+        (void)nftw(scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    }
 }
 
 /* --- Keys

@@ -58,6 +58,15 @@ const char *support_repeat(const char *text, int count);
 /* Fails the case unless refusal is the wanted one, and shows both codes. */
 void support_assert_refusal(mto_refusal_t refusal, mto_refusal_t wanted, const mto_verdict_t *verdict);
 
+/* --- Files
+ * -------------------------------------------------------------------------------------------------- */
+
+/* The path of a name in a directory that is this program's alone and is removed when it ends; "": the directory. */
+const char *support_path(const char *name);
+
+/* Makes or overwrites a file. */
+void support_write(const char *path, const void *data, size_t size);
+
 /* --- Keys
  * --------------------------------------------------------------------------------------------------- */
 
