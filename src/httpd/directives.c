@@ -1,30 +1,20 @@
 #include "httpd/directives.h"
 
-#include "core/algorithm.h"
+#include "httpd/section.h"
 #include "httpd/values.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <string.h>
 
-#define ISSUER_SECTION "<MTLSOAuthIssuer"
-
 /* --- Create, merge, find ------------------------------------------------------------------------------------------ */
-
-static mto_written_t written_unset(void)
-{
-    mto_written_t unset = {mto_settings_unset(), mto_source_settings_unset()};
-
-    return unset;
-}
 
 void *mto_server_config_create(apr_pool_t *pool, server_rec *server)
 {
     mto_server_config_t *config = apr_pcalloc(pool, sizeof *config);
 
     (void)server;
-    config->written = written_unset();
+    config->written = mto_written_unset();
     config->blocks = apr_array_make(pool, 2, sizeof(mto_block_t *));
     config->accepting = apr_array_make(pool, 2, sizeof(mto_directory_config_t *));
     config->warnings = apr_array_make(pool, 2, sizeof(const char *));
@@ -71,66 +61,9 @@ const mto_directory_config_t *mto_directory_config_of(const request_rec *r)
 
 /* --- What the handlers share -------------------------------------------------------------------------------------- */
 
-static mto_block_t *open_block(cmd_parms *cmd)
-{
-    return mto_server_config_of(cmd->server)->open_block;
-}
-
-/* For directives that have no meaning outside of a block. */
-static const char *only_in_block(cmd_parms *cmd, const char *value)
-{
-    return open_block(cmd) != NULL ? NULL : mto_value_error(cmd, value, "belongs into an " ISSUER_SECTION "> section");
-}
-
 static int in_directory(const cmd_parms *cmd)
 {
     return cmd->path != NULL;
-}
-
-static const char *where_of(cmd_parms *cmd)
-{
-    return apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
-}
-
-/* --- Keys of a block ---------------------------------------------------------------------------------------------- */
-
-static const char *set_jwks_file(cmd_parms *cmd, void *unused, const char *file)
-{
-    mto_block_t *block = open_block(cmd);
-    const char  *error = only_in_block(cmd, file);
-
-    (void)unused;
-    if (error != NULL) {
-        return error;
-    }
-    if (block->keys.jwks_file != NULL) {
-        return mto_value_twice(cmd, file);
-    }
-    block->keys.jwks_file = ap_server_root_relative(cmd->pool, file);
-    return block->keys.jwks_file != NULL ? NULL : mto_value_error(cmd, file, "is not a path; name a readable file");
-}
-
-/* cmd->info: offset of the URL in mto_key_source_t. */
-static const char *set_key_url(cmd_parms *cmd, void *unused, const char *url)
-{
-    mto_block_t *block = open_block(cmd);
-    const char  *error = only_in_block(cmd, url), *refused;
-    const char **member;
-
-    (void)unused;
-    if (error != NULL) {
-        return error;
-    }
-    refused = mto_fetch_refused_url(url);
-    if (refused != NULL) {
-        return mto_value_error(cmd, url, apr_pstrcat(cmd->pool, "is ", refused, "; write an https URL", NULL));
-    }
-    member = (const char **)(void *)((char *)&block->keys + (size_t)cmd->info);
-    if (*member != NULL) {
-        return mto_value_twice(cmd, url);
-    }
-    *member = url;
-    return NULL;
 }
 
 static const char *set_state_directory(cmd_parms *cmd, void *unused, const char *directory)
@@ -141,8 +74,8 @@ static const char *set_state_directory(cmd_parms *cmd, void *unused, const char 
     if (cmd->server->is_virtual) {
         return mto_value_error(cmd, directory, "holds for the whole server; move it out of the virtual host");
     }
-    if (open_block(cmd) != NULL) {
-        return mto_value_error(cmd, directory, "does not belong into " ISSUER_SECTION ">; move it out");
+    if (mto_section_open(cmd) != NULL) {
+        return mto_value_error(cmd, directory, "does not belong into " MTO_ISSUER_SECTION ">; move it out");
     }
     if (server->state_directory != NULL) {
         return mto_value_twice(cmd, directory);
@@ -150,74 +83,6 @@ static const char *set_state_directory(cmd_parms *cmd, void *unused, const char 
     server->state_directory = strcasecmp(directory, "off") == 0 ? "" : ap_server_root_relative(cmd->pool, directory);
     return server->state_directory != NULL ? NULL
                                            : mto_value_error(cmd, directory, "is not a path; name a directory, or off");
-}
-
-static const char *add_public_key_file(cmd_parms *cmd, void *unused, int argc, char *const argv[])
-{
-    mto_block_t          *block = open_block(cmd);
-    const char           *error = only_in_block(cmd, argc > 0 ? argv[0] : "");
-    mto_public_key_file_t key = {0};
-    apr_array_header_t   *files;
-    int                   i;
-
-    (void)unused;
-    if (error != NULL) {
-        return error;
-    }
-    if (argc == 0 || (key.file = ap_server_root_relative(cmd->pool, argv[0])) == NULL) {
-        return mto_value_error(cmd, argc > 0 ? argv[0] : "",
-                               "needs a readable PEM file with a public key or a certificate");
-    }
-    for (i = 1; i < argc; i++) {
-        if (strncmp(argv[i], "kid=", 4) == 0 && argv[i][4] != '\0' && key.kid == NULL) {
-            key.kid = argv[i] + 4;
-        }
-        else if (strncmp(argv[i], "alg=", 4) == 0 && key.algorithm == NULL
-                 && (key.algorithm = mto_algorithm_find(argv[i] + 4)) != NULL) {
-            continue;
-        }
-        else {
-            return mto_value_error(cmd, argv[i],
-                                   "after the file come only kid=KID and alg=ALG (an algorithm that "
-                                   "MTLSOAuthAlgorithms knows), each once");
-        }
-    }
-    files = (apr_array_header_t *)block->keys.public_key_files;
-    if (files == NULL) {
-        block->keys.public_key_files = files = apr_array_make(cmd->pool, 2, sizeof key);
-    }
-    APR_ARRAY_PUSH(files, mto_public_key_file_t) = key;
-    return NULL;
-}
-
-/* --- Audiences of a block ----------------------------------------------------------------------------------------- */
-
-/* Whether "any" is among the values; *error when it does not stand alone. */
-static int says_any(cmd_parms *cmd, int argc, char *const argv[], const char **error)
-{
-    int i, any = 0;
-
-    for (i = 0; i < argc; i++) {
-        any |= strcasecmp(argv[i], "any") == 0;
-    }
-    *error = any && argc > 1 ? mto_value_error(cmd, "any", "stands alone: either any, or a list of audiences") : NULL;
-    return any;
-}
-
-static const char *set_block_audience(cmd_parms *cmd, mto_block_t *block, int argc, char *const argv[])
-{
-    const char               *error;
-    const apr_array_header_t *audiences = mto_value_texts(cmd, argc, argv, &error);
-
-    if (audiences == NULL) {
-        return error;
-    }
-    if (block->audiences != NULL || block->any_audience) {
-        return mto_value_twice(cmd, argv[0]);
-    }
-    block->any_audience = says_any(cmd, argc, argv, &error);
-    block->audiences = block->any_audience ? NULL : audiences;
-    return error;
 }
 
 /* --- Locations ---------------------------------------------------------------------------------------------------- */
@@ -236,7 +101,7 @@ static const char *set_location_audience(cmd_parms *cmd, mto_directory_config_t 
     }
     /* "any" takes back what an outer Location asked: an empty list is set, and demands nothing. */
     directory->demand.audiences =
-        says_any(cmd, argc, argv, &error) ? apr_array_make(cmd->pool, 1, sizeof(const char *)) : audiences;
+        mto_value_says_any(cmd, argc, argv, &error) ? apr_array_make(cmd->pool, 1, sizeof(const char *)) : audiences;
     return error;
 }
 
@@ -266,7 +131,7 @@ static const char *set_accept_issuers(cmd_parms *cmd, mto_directory_config_t *di
         return mto_value_twice(cmd, argv[0]);
     }
     directory->demand.accepted_issuers = issuers;
-    directory->accepted_where = where_of(cmd);
+    directory->accepted_where = mto_value_where(cmd);
     directory->accepted_in_htaccess = mto_value_in_htaccess(cmd);
     if (!directory->accepted_in_htaccess) {
         APR_ARRAY_PUSH(mto_server_config_of(cmd->server)->accepting, mto_directory_config_t *) = directory;
@@ -340,8 +205,8 @@ static const char *set_in_location(cmd_parms *cmd, void *config, int argc, char 
     mto_directory_config_t     *directory = config;
     const char                 *value = argc > 0 ? argv[0] : "", *error;
 
-    if (open_block(cmd) != NULL) {
-        error = mto_value_error(cmd, value, "does not belong into " ISSUER_SECTION ">, but into a <Location>");
+    if (mto_section_open(cmd) != NULL) {
+        error = mto_value_error(cmd, value, "does not belong into " MTO_ISSUER_SECTION ">, but into a <Location>");
     }
     else if (ap_check_cmd_context(cmd, NOT_IN_LIMIT) != NULL) {
         error = mto_value_error(cmd, value, "holds for all methods; move it out of <Limit>");
@@ -352,7 +217,7 @@ static const char *set_in_location(cmd_parms *cmd, void *config, int argc, char 
     if (error == NULL || !mto_value_in_htaccess(cmd)) {
         return error;
     }
-    directory->mistake = apr_pstrcat(cmd->pool, where_of(cmd), ": ", error, NULL);
+    directory->mistake = apr_pstrcat(cmd->pool, mto_value_where(cmd), ": ", error, NULL);
     return NULL;
 }
 
@@ -360,14 +225,14 @@ static const char *set_in_location(cmd_parms *cmd, void *config, int argc, char 
 
 static const char *set_audience(cmd_parms *cmd, void *config, int argc, char *const argv[])
 {
-    mto_block_t *block = open_block(cmd);
+    mto_block_t *block = mto_section_open(cmd);
 
     if (block != NULL) {
-        return set_block_audience(cmd, block, argc, argv);
+        return mto_section_set_audience(cmd, block, argc, argv);
     }
     return in_directory(cmd) ? set_in_location(cmd, config, argc, argv)
                              : mto_value_error(cmd, argc > 0 ? argv[0] : "",
-                                               "belongs into an " ISSUER_SECTION "> section or a <Location>");
+                                               "belongs into an " MTO_ISSUER_SECTION "> section or a <Location>");
 }
 
 static const char *set_use_mutual_tls(cmd_parms *cmd, void *config, int argc, char *const argv[])
@@ -376,127 +241,6 @@ static const char *set_use_mutual_tls(cmd_parms *cmd, void *config, int argc, ch
         return set_in_location(cmd, config, argc, argv);
     }
     return mto_value_set_word(cmd, &mto_use_mutual_tls_setting, argc == 1 ? argv[0] : "");
-}
-
-/* --- The section -------------------------------------------------------------------------------------------------- */
-
-static const char *section_error(cmd_parms *cmd, const char *value, const char *remedy)
-{
-    return apr_pstrcat(cmd->pool, ISSUER_SECTION, *value != '\0' ? " " : "", value, ">: ", remedy, NULL);
-}
-
-/* Splits "ISS [NAME]>" and checks both. */
-static const char *read_section_start(cmd_parms *cmd, const char *arguments, mto_block_t *block)
-{
-    const char *end = ap_strrchr_c(arguments, '>'), *whole, *at;
-
-    if (end == NULL || end[1] != '\0') {
-        return section_error(cmd, arguments, "write <MTLSOAuthIssuer ISS [NAME]>, with the > at the end of the line");
-    }
-    whole = arguments = apr_pstrmemdup(cmd->pool, arguments, (apr_size_t)(end - arguments));
-    block->issuer = ap_getword_conf(cmd->pool, &arguments);
-    block->name = *arguments != '\0' ? ap_getword_conf(cmd->pool, &arguments) : NULL;
-    if (*block->issuer == '\0' || *arguments != '\0') {
-        return section_error(cmd, whole,
-                             "write <MTLSOAuthIssuer ISS [NAME]>: the issuer as tokens have it in "
-                             "iss, and a short name where one issuer has several sections");
-    }
-    for (at = block->issuer; *at != '\0'; at++) {
-        if (apr_iscntrl(*at) || apr_isspace(*at)) {
-            return section_error(cmd, block->issuer, "an issuer has no spaces or control characters");
-        }
-    }
-    for (at = block->name; at != NULL && *at != '\0'; at++) {
-        if (!apr_isalnum(*at) && strchr("._-", *at) == NULL) {
-            return section_error(cmd, block->name, "a NAME is letters, digits, dots, dashes and underscores");
-        }
-    }
-    return NULL;
-}
-
-static int is_ours(const char *directive)
-{
-    const command_rec *command;
-
-    for (command = mto_directives; command->name != NULL; command++) {
-        if (strcasecmp(command->name, directive) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* One source of keys: a URL, the metadata at a URL, files, or the metadata that the issuer's own name leads to. */
-static const char *check_key_source(cmd_parms *cmd, const mto_block_t *block)
-{
-    const mto_key_source_t *keys = &block->keys;
-    int sources = (keys->jwks_uri != NULL) + (keys->metadata_uri != NULL) + mto_key_source_is_local(keys);
-
-    if (sources > 1) {
-        return section_error(cmd, block->issuer,
-                             "has several sources of keys; keep MTLSOAuthJWKSURI, or MTLSOAuthMetadataURI, or files");
-    }
-    if (sources == 0 && (mto_fetch_refused_url(block->issuer) != NULL || strpbrk(block->issuer, "?#") != NULL)) {
-        return section_error(
-            cmd, block->issuer,
-            "has no keys, and they cannot be discovered from an issuer that is not an https URL of host and path; add "
-            "MTLSOAuthJWKSURI, MTLSOAuthMetadataURI, MTLSOAuthJWKSFile or MTLSOAuthPublicKeyFile");
-    }
-    return NULL;
-}
-
-/* What a whole section must hold to, whatever else is configured. */
-static const char *check_section(cmd_parms *cmd, const mto_block_t *block)
-{
-    const mto_settings_t *settings = &block->written.policy;
-    const char           *error;
-
-    if (block->audiences == NULL && !block->any_audience) {
-        return section_error(cmd, block->issuer,
-                             "has no MTLSOAuthAudience; add \"MTLSOAuthAudience https://this-api\" with "
-                             "the aud of tokens meant for this server, or \"MTLSOAuthAudience any\"");
-    }
-    error = check_key_source(cmd, block);
-    if (error != NULL) {
-        return error;
-    }
-    if (settings->use_mutual_tls != MTO_UNSET && settings->report_mutual_tls > MTO_MUTUAL_TLS_NONE
-        && settings->report_mutual_tls <= settings->use_mutual_tls) {
-        return section_error(cmd, block->issuer,
-                             "MTLSOAuthReportMutualTLS reports only what is stricter than "
-                             "MTLSOAuthUseMutualTLS; set it to a stricter word or to off");
-    }
-    return NULL;
-}
-
-static const char *issuer_section(cmd_parms *cmd, void *config, const char *arguments)
-{
-    mto_server_config_t *server = mto_server_config_of(cmd->server);
-    mto_block_t         *block = apr_pcalloc(cmd->pool, sizeof *block);
-    const char          *error = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT | NOT_IN_LIMIT);
-    ap_directive_t      *child;
-
-    (void)config;
-    if (error != NULL || (error = read_section_start(cmd, arguments, block)) != NULL) {
-        return error;
-    }
-    block->where = where_of(cmd);
-    block->written = written_unset();
-    for (child = cmd->directive->first_child; child != NULL; child = child->next) {
-        if (!is_ours(child->directive) || *child->directive == '<') {
-            return section_error(
-                cmd, block->issuer,
-                apr_pstrcat(cmd->pool, child->directive, " does not belong into this section; move it out", NULL));
-        }
-    }
-    server->open_block = block;
-    error = ap_walk_config(cmd->directive->first_child, cmd, cmd->context);
-    server->open_block = NULL;
-    if (error != NULL || (error = check_section(cmd, block)) != NULL) {
-        return error;
-    }
-    APR_ARRAY_PUSH(server->blocks, mto_block_t *) = block;
-    return NULL;
 }
 
 /* A setting of servers and blocks that is one word; cmd->info: its mto_word_setting_t. */
@@ -511,7 +255,7 @@ static const char *set_word(cmd_parms *cmd, void *config, const char *word)
 
 /* RSRC_CONF: servers, and blocks in them. OR_AUTHCFG: directories, Locations, .htaccess. */
 const command_rec mto_directives[] = {
-    AP_INIT_RAW_ARGS(ISSUER_SECTION, issuer_section, NULL, RSRC_CONF,
+    AP_INIT_RAW_ARGS(MTO_ISSUER_SECTION, mto_section_read, NULL, RSRC_CONF,
                      "an issuer whose tokens are accepted: ISS as in the claim iss, and a NAME"),
     AP_INIT_TAKE_ARGV("MTLSOAuthAudience", set_audience, (void *)&location_audience, RSRC_CONF | OR_AUTHCFG,
                       "audiences of which a token's aud must have one, or any"),
@@ -519,12 +263,12 @@ const command_rec mto_directives[] = {
                       "none, request or required; in a Location only required"),
     AP_INIT_TAKE1("MTLSOAuthReportMutualTLS", set_word, (void *)&mto_report_mutual_tls_setting, RSRC_CONF,
                   "off, request or required: what is decided as well, and only reported"),
-    AP_INIT_TAKE1("MTLSOAuthJWKSURI", set_key_url, (void *)APR_OFFSETOF(mto_key_source_t, jwks_uri), RSRC_CONF,
-                  "https URL of the issuer's JWK Set"),
-    AP_INIT_TAKE1("MTLSOAuthMetadataURI", set_key_url, (void *)APR_OFFSETOF(mto_key_source_t, metadata_uri), RSRC_CONF,
-                  "https URL of the issuer's metadata (RFC 8414)"),
-    AP_INIT_TAKE1("MTLSOAuthJWKSFile", set_jwks_file, NULL, RSRC_CONF, "file with the issuer's JWK Set"),
-    AP_INIT_TAKE_ARGV("MTLSOAuthPublicKeyFile", add_public_key_file, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("MTLSOAuthJWKSURI", mto_section_set_key_url, (void *)APR_OFFSETOF(mto_key_source_t, jwks_uri),
+                  RSRC_CONF, "https URL of the issuer's JWK Set"),
+    AP_INIT_TAKE1("MTLSOAuthMetadataURI", mto_section_set_key_url, (void *)APR_OFFSETOF(mto_key_source_t, metadata_uri),
+                  RSRC_CONF, "https URL of the issuer's metadata (RFC 8414)"),
+    AP_INIT_TAKE1("MTLSOAuthJWKSFile", mto_section_set_jwks_file, NULL, RSRC_CONF, "file with the issuer's JWK Set"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthPublicKeyFile", mto_section_add_public_key_file, NULL, RSRC_CONF,
                       "PEM file with a public key or certificate of the issuer, then kid=KID and alg=ALG"),
     AP_INIT_TAKE_ARGV("MTLSOAuthAlgorithms", mto_value_set_algorithms, NULL, RSRC_CONF,
                       "signature algorithms that are accepted"),

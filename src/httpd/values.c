@@ -266,3 +266,26 @@ const char *mto_value_time_text(apr_interval_time_t time, apr_pool_t *pool)
     }
     return apr_psprintf(pool, "%" APR_TIME_T_FMT "%s", time / units[i].length, units[i].unit);
 }
+
+const char *mto_value_where(cmd_parms *cmd)
+{
+    return apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
+}
+
+int mto_value_says_any(cmd_parms *cmd, int argc, char *const argv[], const char **error)
+{
+    int i, any = 0;
+
+    for (i = 0; i < argc; i++) {
+        any |= strcasecmp(argv[i], "any") == 0;
+    }
+    *error = any && argc > 1 ? mto_value_error(cmd, "any", "stands alone: either any, or a list of audiences") : NULL;
+    return any;
+}
+
+mto_written_t mto_written_unset(void)
+{
+    mto_written_t unset = {mto_settings_unset(), mto_source_settings_unset()};
+
+    return unset;
+}

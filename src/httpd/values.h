@@ -3,10 +3,14 @@
 #define MTO_VALUES_H
 
 #include "core/policy.h"
+#include "httpd/directives.h"
 
 #include <httpd.h>
 
 #include <http_config.h>
+
+/* Nothing written. */
+mto_written_t mto_written_unset(void);
 
 /* A setting that is one word of a table. */
 typedef struct {
@@ -40,6 +44,12 @@ const char *mto_value_twice(cmd_parms *cmd, const char *value);
 
 /* A time as one would write it, in the largest unit that needs no fraction. */
 const char *mto_value_time_text(apr_interval_time_t time, apr_pool_t *pool);
+
+/* "file:line" of a directive. */
+const char *mto_value_where(cmd_parms *cmd);
+
+/* Whether "any" is among the values; *error when it does not stand alone, else NULL. */
+int mto_value_says_any(cmd_parms *cmd, int argc, char *const argv[], const char **error);
 
 /* Whether the directive stands in an .htaccess. */
 int mto_value_in_htaccess(cmd_parms *cmd);

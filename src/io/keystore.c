@@ -56,6 +56,34 @@ static const char *read_outgoing(mto_keystore_t *store, apr_pool_t *pool)
     return NULL;
 }
 
+const char *mto_keystore_reread_outgoing(mto_keystore_t *store, const char **file)
+{
+    const char *wrong = NULL;
+    size_t      i, size;
+
+    for (i = 0; i < 3; i++) {
+        mto_watched_file_t *watched = &store->outgoing_files[i];
+        const char         *reason;
+        char               *text;
+
+        if (watched->name == NULL || !mto_watched_file_has_changed(watched)) {
+            continue;
+        }
+        reason = mto_watched_file_read(watched, &text, &size, MTO_KEYSET_BYTES);
+        if (reason == NULL && (reason = mto_key_source_check_pem(text, i == 2)) != NULL) {
+            free(text);
+        }
+        if (reason != NULL) {
+            wrong = reason;
+            *file = watched->name;
+            continue;
+        }
+        free(store->outgoing_texts[i]);
+        store->outgoing_texts[i] = text;
+    }
+    return wrong;
+}
+
 mto_keystore_t *mto_keystore_create(const mto_key_source_t *source, mto_keyset_skipped_fn *skipped, void *baton,
                                     const char **error, apr_pool_t *pool)
 {

@@ -36,6 +36,10 @@ mto_lease_t *mto_keystore_lease(mto_keystore_t *store);
 /* How often attempts of this source are made. */
 mto_pace_t mto_keystore_pace(const mto_keystore_t *store);
 
+/* Reads the files for going out again that changed. Returns NULL, or what is wrong with *file, whose former text stays.
+ */
+const char *mto_keystore_reread_outgoing(mto_keystore_t *store, const char **file);
+
 /* Puts a set into force, taking over its reference, and what metadata holds, and tells those who wait. */
 void mto_keystore_put(mto_keystore_t *store, mto_keyset_t *keys, apr_time_t fetched, mto_issuer_metadata_t *metadata);
 

@@ -265,35 +265,11 @@ static void took_metadata(void *baton, const mto_fetched_t *fetched)
     go_for_set(attempt, attempt->state.metadata.jwks_uri);
 }
 
-static void reread_outgoing(mto_renewal_t *renewal, mto_keystore_t *store)
-{
-    size_t i, size;
-
-    for (i = 0; i < 3; i++) {
-        mto_watched_file_t *file = &store->outgoing_files[i];
-        const char         *reason;
-        char               *text;
-
-        if (file->name == NULL || !mto_watched_file_has_changed(file)) {
-            continue;
-        }
-        reason = mto_watched_file_read(file, &text, &size, MTO_KEYSET_BYTES);
-        if (reason == NULL && (reason = mto_key_source_check_pem(text, i == 2)) != NULL) {
-            free(text);
-        }
-        if (reason != NULL) {
-            say(renewal, store, MTO_SAYS_ERROR, "%s: %s; what it held before stays in use", file->name, reason);
-            continue;
-        }
-        free(store->outgoing_texts[i]);
-        store->outgoing_texts[i] = text;
-    }
-}
-
 static void start_attempt(mto_renewal_t *renewal, mto_keystore_t *store, mto_lease_t *lease)
 {
     const mto_key_source_t *source = store->source;
     mto_attempt_t          *attempt = calloc(1, sizeof *attempt);
+    const char             *file, *reason;
     int                     fits;
 
     if (attempt == NULL) {
@@ -304,7 +280,10 @@ static void start_attempt(mto_renewal_t *renewal, mto_keystore_t *store, mto_lea
     attempt->store = store;
     attempt->lease = lease;
     store->attempt = attempt;
-    reread_outgoing(renewal, store);
+    reason = mto_keystore_reread_outgoing(store, &file);
+    if (reason != NULL) {
+        say(renewal, store, MTO_SAYS_ERROR, "%s: %s; what it held before stays in use", file, reason);
+    }
     if (source->jwks_uri != NULL) {
         go_for_set(attempt, source->jwks_uri);
         return;
