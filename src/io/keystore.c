@@ -227,12 +227,18 @@ mto_keys_t mto_keystore_ask(mto_keystore_t *store, const mto_keyset_t *keys, uns
         }
         /* One attempt that ends brings keys or it does not; who came while none may begin is told at once. */
         if (status == ETIMEDOUT || store->ended != ended || store->wake == NULL
-            || !mto_lease_may_bring(mto_keystore_lease(store), &pace, now, now + MTO_KEYSTORE_WAIT)
-            || (!has_place && !(has_place = take_place(most)))) {
+            || !mto_lease_may_bring(mto_keystore_lease(store), &pace, now, now + MTO_KEYSTORE_WAIT)) {
             break;
         }
-        atomic_store(&store->in_need, 1);
-        store->wake(store->wake_baton); /* under the lock, so that nobody wakes what mto_renewal_destroy has ended */
+        has_place = has_place || take_place(most);
+        /* Under the lock, so that nobody wakes what mto_renewal_destroy has ended. Without a place too the attempt is
+         * made, for those who come later. */
+        if (!atomic_exchange(&store->in_need, 1) || has_place) {
+            store->wake(store->wake_baton);
+        }
+        if (!has_place) {
+            break;
+        }
         status = pthread_cond_timedwait(&store->changed, &store->lock, &end);
         now = apr_time_now();
     }

@@ -14,7 +14,7 @@ from support.keys import Key
 from support.server import Host
 from support.tokens import claims, mint
 
-NAMES = ["new", "removed", "kept", "hanging", "flooded", "flooded hanging", "young", "down", "signatures", "without kid", "quiet"]
+NAMES = ["crowded", "beside a crowd", "new", "removed", "kept", "hanging", "flooded", "flooded hanging", "young", "down", "signatures", "without kid", "quiet"]
 
 
 class Issuer:
@@ -238,6 +238,27 @@ def test_flood_while_the_issuer_hangs(asker, issuer_of, rotating):
     assert slowest < 1, slowest
     # an attempt takes three seconds to time out
     assert one.count - before <= 3, one.count - before
+
+
+def test_no_place_to_wait(asker, issuer_of, rotating):
+    """While every place to wait is taken by tokens of an issuer that hangs, a new key of another issuer still makes it be asked."""
+    crowded, beside = issuer_of("crowded"), issuer_of("beside a crowd")
+    before = crowded.count
+    crowded.fake.hang()
+    crowd = [threading.Thread(target=asker.fresh, args=(crowded.token(Key("ES256", kid=f"unheard-of-{number}")),)) for number in range(30)]
+    for one in crowd:
+        one.start()
+    crowded.fake.wait_for(crowded.path, before + 1)
+    time.sleep(0.2)
+    before = beside.count
+    beside.publish(*rotating[:3])
+    answer = asker.fresh(beside.token(rotating[2]))
+    assert answer.status in (200, 503), answer
+    beside.fake.wait_for(beside.path, before + 1, 1)
+    eventually(lambda: admitted(asker.fresh(beside.token(rotating[2]))), 1)
+    for one in crowd:
+        one.join()
+    crowded.fake.go_on()
 
 
 def test_unknown_key_of_a_young_set(asker, issuer_of, rotating):

@@ -154,7 +154,8 @@ static void request_is_told_at_once(const void *data)
     assert_int_equal(
         ask_quickly(&fixture, row->holds ? set : NULL, row->most, row->answer == MTO_KEYS_NEWER ? set : NULL),
         row->answer);
-    assert_int_equal(atomic_load(&fixture.woken), 0); /* who waits wakes */
+    /* Who waits wakes; so does the first who may not wait, for the sake of those who come later. */
+    assert_int_equal(atomic_load(&fixture.woken), row->most == 0 && row->answer == MTO_KEYS_NONE);
     mto_keyset_release(old);
     destroy(&fixture);
 }
@@ -367,7 +368,7 @@ static void wake_slowly(void *baton)
 
     count_wake(baton);
     atomic_fetch_add(&on_their_way, 1);
-    for (tries = 0; tries < 100 && atomic_load(&on_their_way) < 2; tries++) {
+    for (tries = 0; tries < 20 && atomic_load(&on_their_way) < 2; tries++) {
         (void)usleep(1000);
     }
 }
@@ -386,15 +387,15 @@ static void limit_holds_in_the_same_instant(const void *unused)
     for (i = 0; i < 2; i++) {
         begin(&requests[i], &fixtures[i], NULL, 1);
     }
-    (void)usleep(200000);
+    (void)usleep(300000);
     for (i = 0; i < 2; i++) {
         mto_keystore_tell(fixtures[i].store);
         finish(&requests[i], MTO_KEYS_NONE, NULL);
     }
-    i = atomic_load(&fixtures[0].woken) + atomic_load(&fixtures[1].woken);
     destroy(&fixtures[0]);
     destroy(&fixtures[1]);
-    assert_int_equal(i, 1);
+    /* One waited until it was told, the other was sent away. */
+    assert_int_equal((requests[0].took > APR_USEC_PER_SEC / 10) + (requests[1].took > APR_USEC_PER_SEC / 10), 1);
 }
 
 /* An attempt of another process is waited for too, and shared slots count only while sets can be written. */
