@@ -5,6 +5,9 @@
 /* The first retry comes after half a second to a second. */
 #define FIRST_RETRY APR_USEC_PER_SEC
 
+/* How much later than ours the time may be that another process read just now, generously. */
+#define CLOCKS_APART apr_time_from_sec(60)
+
 /* Retries double at most so often; the cooldown has long been reached then. */
 #define DOUBLINGS 16
 
@@ -30,8 +33,8 @@ int mto_lease_take(mto_lease_t *lease, const mto_pace_t *pace, int in_need, apr_
 {
     int64_t until = atomic_load(&lease->fetching_until);
 
-    /* A lease that ends later than any taken now was taken before the clock was set back: it holds nobody up. */
-    if ((until > now && until <= now + duration) || !is_allowed(lease, pace, in_need, now)) {
+    /* A lease that ends much later than any taken now was taken before the clock was set back: it holds nobody up. */
+    if ((until > now && until <= now + duration + CLOCKS_APART) || !is_allowed(lease, pace, in_need, now)) {
         return 0;
     }
     if (!atomic_compare_exchange_strong(&lease->fetching_until, &until, now + duration)) {

@@ -53,7 +53,8 @@ static const start_t starts[] = {
     {"last attempt in the far future, due later", REFRESH, NEVER, 100 * REFRESH, 0, 1},
     {"held until the far future", -1, 100 * REFRESH, -REFRESH, 1, 1},
     {"all in the far future", 101 * REFRESH, 100 * REFRESH + DURATION, 100 * REFRESH, 1, 1},
-    {"held for a microsecond longer than one could be now", -1, DURATION + 1, 1, 1, 1},
+    {"held by one who read the time a minute later", -1, DURATION + APR_USEC_PER_SEC * 60, 1, 0, 0},
+    {"held for longer than that", -1, DURATION + APR_USEC_PER_SEC * 60 + 1, 1, 1, 1},
 };
 
 static int64_t from_now(int64_t offset)
