@@ -1,19 +1,25 @@
 /* mod_auth_mtls_oauth: bearer tokens that work only over the TLS connection of the client they were issued to (RFC
  * 8705).
  *
- * This file is the story of one request under AuthType mTLS-OAuth, and the module record. */
+ * This file is the story of one request under AuthType mTLS-OAuth, and the module record. The story of AuthType
+ * TLS-Client-Auth is in client_auth.c. */
 #include "httpd/answer.h"
 #include "httpd/authorize.h"
 #include "httpd/bearer.h"
 #include "httpd/checks.h"
+#include "httpd/client_auth.h"
 #include "httpd/directives.h"
 #include "httpd/dump.h"
+#include "httpd/form.h"
+#include "httpd/forward.h"
 #include "httpd/peer.h"
 #include "httpd/refresh.h"
+#include "httpd/registry.h"
 #include "httpd/servers.h"
 
 #include <http_core.h>
 #include <http_log.h>
+#include <http_protocol.h>
 #include <http_request.h>
 #include <mod_auth.h>
 #include <mpm_common.h>
@@ -63,7 +69,7 @@ static mto_refusal_t decide(request_rec *r, const mto_demand_t *demand, mto_exch
                             mto_presented_t *presented, mto_verdict_t *verdict)
 {
     const mto_server_config_t *server = mto_server_config_of(r->server);
-    mto_occasion_t             occasion = {r->request_time, exchange->certificate, NULL, demand};
+    mto_occasion_t             occasion = {.now = r->request_time, .certificate = exchange->certificate};
     const mto_policy_t        *policy;
     mto_keyset_t              *keys;
     mto_token_t               *token;
@@ -77,7 +83,11 @@ static mto_refusal_t decide(request_rec *r, const mto_demand_t *demand, mto_exch
         exchange->token = token;
         apr_pool_cleanup_register(r->pool, token, release_token, apr_pool_cleanup_null);
         occasion.keys = keys;
+        occasion.location = demand;
+        occasion.trust = mto_registry_take_trust(exchange->issuer->binding_trust);
         (void)mto_token_admit(token, &occasion, verdict);
+        exchange->chain_trust = verdict->binding == MTO_BINDING_BOUND ? exchange->issuer->binding_trust : NULL;
+        mto_trust_release(occasion.trust);
     }
     mto_keyset_release(keys);
     return verdict->refusal;
@@ -125,8 +135,13 @@ static int check_user_id(request_rec *r)
 {
     const mto_directory_config_t *directory = mto_directory_config_of(r);
     const char                   *type = ap_auth_type(r), *mistake;
+    int                           is_client_auth;
 
-    if (type == NULL || strcasecmp(type, MTO_AUTH_TYPE) != 0) {
+    if (type == NULL) {
+        return DECLINED;
+    }
+    is_client_auth = strcasecmp(type, MTO_CLIENT_AUTH_TYPE) == 0;
+    if (!is_client_auth && strcasecmp(type, MTO_AUTH_TYPE) != 0) {
         return DECLINED;
     }
     mistake = mistake_of(r, directory);
@@ -135,7 +150,7 @@ static int check_user_id(request_rec *r)
         return HTTP_SERVICE_UNAVAILABLE;
     }
     r->user = NULL;
-    return authenticate(r, directory, mto_exchange_create(r));
+    return is_client_auth ? mto_client_authenticate(r, directory) : authenticate(r, directory, mto_exchange_create(r));
 }
 
 /* --- Start -------------------------------------------------------------------------------------------------------- */
@@ -169,7 +184,8 @@ static void register_hooks(apr_pool_t *pool)
 {
     static const char *const authz_core[] = {"mod_authz_core.c", NULL};
 
-    (void)pool;
+    mto_form_register();
+    mto_authorize_register(pool);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(mto_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -177,7 +193,10 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_child_init(mto_refresh_start, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(mto_authorize, NULL, authz_core, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_post_read_request(mto_forward_strip, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(mto_checks_unprotected, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_fixups(mto_forward_set, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_insert_filter(mto_form_replay, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 AP_DECLARE_MODULE(auth_mtls_oauth) = {

@@ -17,7 +17,7 @@ typedef enum {
     ADMIT,  /* mto_token_admit */
 } stage_t;
 
-#define MOST_REFUSALS 6
+#define MOST_REFUSALS 8
 
 /* One step of a stage and the refusals that end there. */
 typedef struct {
@@ -46,7 +46,7 @@ static const step_t steps[] = {
     {ADMIT,
      "binding to the certificate",
      {MTO_BINDING_MISSING, MTO_BINDING_MALFORMED, MTO_BINDING_UNSUPPORTED, MTO_CERTIFICATE_MISSING,
-      MTO_CERTIFICATE_MISMATCH}},
+      MTO_CERTIFICATE_MISMATCH, MTO_CERTIFICATE_UNTRUSTED, MTO_CERTIFICATE_EXPIRED, MTO_CERTIFICATE_REVOKED}},
 };
 
 #define STEP_COUNT (sizeof steps / sizeof steps[0])
@@ -54,7 +54,7 @@ static const step_t steps[] = {
 static const char *const stage_words[] = {"read", "choose", "prove", "admit"};
 
 typedef struct {
-    const char         *issuer, *jwks_file, *certificate_file, *remote_user_suffix;
+    const char         *issuer, *jwks_file, *certificate_file, *ca_file, *crl_file, *remote_user_suffix;
     const mto_word_t   *use_mutual_tls, *profile;
     unsigned            algorithms;
     const apr_int64_t  *clock_skew, *max_token_lifetime;
@@ -287,15 +287,10 @@ static void print_steps(stage_t stage, mto_refusal_t refusal)
 
 static int print_verdict(const mto_token_t *token, const mto_verdict_t *verdict)
 {
-    const mto_refusal_row_t *row = mto_refusal_row(verdict->refusal);
-    const char              *client;
+    const char *client;
 
     if (verdict->refusal != MTO_ADMITTED) {
-        (void)printf("refused      %s\nanswer       %d%s%s\ndetail       ", row->code, row->status,
-                     row->error != NULL ? " " : "", row->error != NULL ? row->error : "");
-        mto_print_text(stdout, verdict->detail);
-        (void)printf("\ncause        %s\nremedy       %s\n", row->cause, row->remedy);
-        return MTO_EXIT_REFUSED;
+        return mto_print_refusal(verdict);
     }
     client = mto_token_client_id(token);
     (void)printf("admitted\nuser         %s\nclient       %s\nbinding      %s\n", mto_token_user(token),
@@ -318,9 +313,16 @@ static int run(void *request, const char *operand, apr_pool_t *pool)
     stage_t           stage;
     int               code;
 
+    if (check->crl_file != NULL && check->ca_file == NULL) {
+        return mto_complain("--binding-crl without --binding-ca");
+    }
     if (text == NULL
         || (check->certificate_file != NULL && !mto_input_certificate(&certificate, check->certificate_file, pool))
         || (keys = read_keys(check->jwks_file, pool)) == NULL) {
+        return MTO_EXIT_USAGE;
+    }
+    if (check->ca_file != NULL && (at.trust = mto_input_trust(check->ca_file, check->crl_file, pool)) == NULL) {
+        mto_keyset_release(keys);
         return MTO_EXIT_USAGE;
     }
     at.certificate = check->certificate_file != NULL ? &certificate : NULL;
@@ -331,6 +333,7 @@ static int run(void *request, const char *operand, apr_pool_t *pool)
     code = print_verdict(token, &verdict);
     mto_token_release(token);
     mto_keyset_release(keys);
+    mto_trust_release(at.trust);
     return code;
 }
 
@@ -345,6 +348,10 @@ static const mto_option_t options[] = {
     {"profile", "jwt|rfc9068", "as in MTLSOAuthProfile; default jwt", set_profile, offsetof(check_t, profile), 0},
     {"cert", "FILE", "the client's certificate, PEM or DER; default: the client shows none", mto_option_text,
      offsetof(check_t, certificate_file), 0},
+    {"binding-ca", "FILE", "as in MTLSOAuthBindingCACertificateFile; default: any certificate will do", mto_option_text,
+     offsetof(check_t, ca_file), 0},
+    {"binding-crl", "FILE", "as in MTLSOAuthBindingCRLFile; default: revocation is not looked at", mto_option_text,
+     offsetof(check_t, crl_file), 0},
     {"at", "TIME", "decide as of then: seconds since 1970 or 2024-12-31T23:59:59Z; default: now", mto_option_time,
      offsetof(check_t, at), 0},
     {"algorithms", "ALG...", "as in MTLSOAuthAlgorithms, separated by spaces or commas; default: all", set_algorithms,

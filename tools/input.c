@@ -94,9 +94,43 @@ void mto_print_text(FILE *out, const char *text)
     }
 }
 
+int mto_print_refusal(const mto_verdict_t *verdict)
+{
+    const mto_refusal_row_t *row = mto_refusal_row(verdict->refusal);
+
+    (void)printf("refused      %s\nanswer       %d%s%s\ndetail       ", row->code, row->status,
+                 row->error != NULL ? " " : "", row->error != NULL ? row->error : "");
+    mto_print_text(stdout, verdict->detail);
+    (void)printf("\ncause        %s\nremedy       %s\n", row->cause, row->remedy);
+    return MTO_EXIT_REFUSED;
+}
+
 /* --- Files -------------------------------------------------------------------------------------------------------- */
 
-char *mto_input_read(const char *path, size_t *length, apr_pool_t *pool)
+/* Reads to the end, or one byte more than most. */
+static char *read_growing(FILE *file, size_t most, size_t *length, apr_pool_t *pool)
+{
+    size_t room = 0, read = 0;
+    char  *text = NULL, *larger;
+
+    *length = 0;
+    do {
+        if (*length == room) {
+            room = room == 0 ? 64 * 1024 : 2 * room;
+            larger = apr_palloc(pool, room + 1);
+            if (*length > 0) {
+                memcpy(larger, text, *length);
+            }
+            text = larger;
+        }
+        read = fread(text + *length, 1, room - *length, file);
+        *length += read;
+    } while (read > 0 && *length <= most);
+    text[*length] = '\0';
+    return text;
+}
+
+char *mto_input_read_most(const char *path, size_t most, size_t *length, apr_pool_t *pool)
 {
     int         is_stdin = strcmp(path, "-") == 0;
     const char *name = is_stdin ? "standard input" : path;
@@ -107,23 +141,24 @@ char *mto_input_read(const char *path, size_t *length, apr_pool_t *pool)
         mto_complain("%s: %s", name, strerror(errno));
         return NULL;
     }
-    text = apr_palloc(pool, MTO_INPUT_SIZE + 1);
-    *length = fread(text, 1, MTO_INPUT_SIZE, file);
-    if (*length == MTO_INPUT_SIZE && fgetc(file) != EOF) {
-        mto_complain("%s: larger than %d bytes", name, MTO_INPUT_SIZE);
+    text = read_growing(file, most, length, pool);
+    if (*length > most) {
+        mto_complain("%s: larger than %lu bytes", name, (unsigned long)most);
         text = NULL;
     }
     else if (ferror(file)) {
         mto_complain("%s: %s", name, strerror(errno));
         text = NULL;
     }
-    else {
-        text[*length] = '\0';
-    }
     if (!is_stdin) {
         (void)fclose(file);
     }
     return text;
+}
+
+char *mto_input_read(const char *path, size_t *length, apr_pool_t *pool)
+{
+    return mto_input_read_most(path, MTO_INPUT_SIZE, length, pool);
 }
 
 static int is_space(char c)
@@ -209,6 +244,24 @@ int mto_input_certificate(mto_certificate_t *certificate, const char *path, apr_
         mto_complain("%s: no certificate in PEM or DER", strcmp(path, "-") == 0 ? "standard input" : path);
     }
     return ok;
+}
+
+mto_trust_t *mto_input_trust(const char *ca_file, const char *crl_file, apr_pool_t *pool)
+{
+    size_t       ca_length, crl_length = 0;
+    const char  *ca = mto_input_read_most(ca_file, MTO_TRUST_CA_BYTES, &ca_length, pool), *crl = NULL, *reason;
+    mto_trust_t *trust;
+
+    if (ca == NULL
+        || (crl_file != NULL
+            && (crl = mto_input_read_most(crl_file, MTO_TRUST_CRL_BYTES, &crl_length, pool)) == NULL)) {
+        return NULL;
+    }
+    trust = mto_trust_create(ca, ca_length, crl, crl_length, &reason);
+    if (trust == NULL) {
+        mto_complain("%s%s%s: %s", ca_file, crl != NULL ? " with " : "", crl != NULL ? crl_file : "", reason);
+    }
+    return trust;
 }
 
 /* --- Times -------------------------------------------------------------------------------------------------------- */

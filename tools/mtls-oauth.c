@@ -12,7 +12,8 @@
 #endif
 
 static const mto_verb_t *const verbs[] = {
-    &mto_check_verb, &mto_inspect_verb, &mto_thumbprint_verb, &mto_verify_jws_verb, &mto_mint_verb, &mto_keygen_verb,
+    &mto_check_verb,      &mto_check_client_verb, &mto_inspect_verb, &mto_thumbprint_verb,
+    &mto_verify_jws_verb, &mto_mint_verb,         &mto_keygen_verb,
 };
 
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])

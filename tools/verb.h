@@ -41,6 +41,7 @@ typedef struct {
 extern const mto_verb_t mto_thumbprint_verb;
 extern const mto_verb_t mto_inspect_verb;
 extern const mto_verb_t mto_check_verb;
+extern const mto_verb_t mto_check_client_verb;
 extern const mto_verb_t mto_verify_jws_verb;
 extern const mto_verb_t mto_mint_verb;
 extern const mto_verb_t mto_keygen_verb;

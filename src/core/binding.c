@@ -8,20 +8,36 @@ static mto_refusal_t admit(mto_verdict_t *verdict, mto_binding_t binding)
     return MTO_ADMITTED;
 }
 
-static mto_refusal_t compare(const mto_confirmation_t *confirmation, const mto_certificate_t *certificate,
-                             mto_verdict_t *verdict)
+static mto_refusal_t check_chain(const mto_shown_t *shown, mto_verdict_t *verdict)
 {
-    if (certificate == NULL) {
+    static const mto_refusal_t refusals[] = {
+        [MTO_CHAIN_GOOD] = MTO_ADMITTED,
+        [MTO_CHAIN_UNTRUSTED] = MTO_CERTIFICATE_UNTRUSTED,
+        [MTO_CHAIN_EXPIRED] = MTO_CERTIFICATE_EXPIRED,
+        [MTO_CHAIN_REVOKED] = MTO_CERTIFICATE_REVOKED,
+    };
+    char        detail[MTO_DETAIL_SIZE];
+    mto_chain_t chain = mto_trust_verify(shown->trust, shown->certificate, shown->now, detail, sizeof detail);
+
+    return chain == MTO_CHAIN_GOOD ? MTO_ADMITTED : mto_verdict_refuse(verdict, refusals[chain], "%s", detail);
+}
+
+static mto_refusal_t compare(const mto_confirmation_t *confirmation, const mto_shown_t *shown, mto_verdict_t *verdict)
+{
+    if (shown->certificate == NULL) {
         return mto_verdict_refuse(verdict, MTO_CERTIFICATE_MISSING, "the client showed no certificate");
     }
-    if (CRYPTO_memcmp(confirmation->x5t, certificate->x5t, MTO_X5T_SIZE) != 0) {
+    if (CRYPTO_memcmp(confirmation->x5t, shown->certificate->x5t, MTO_X5T_SIZE) != 0) {
         return mto_verdict_refuse(verdict, MTO_CERTIFICATE_MISMATCH, "the token is bound to another certificate");
+    }
+    if (shown->trust != NULL && check_chain(shown, verdict) != MTO_ADMITTED) {
+        return verdict->refusal;
     }
     return admit(verdict, MTO_BINDING_BOUND);
 }
 
-mto_refusal_t mto_binding_decide(const mto_confirmation_t *confirmation, const mto_certificate_t *certificate,
-                                 mto_mutual_tls_t use, mto_verdict_t *verdict)
+mto_refusal_t mto_binding_decide(const mto_confirmation_t *confirmation, const mto_shown_t *shown, mto_mutual_tls_t use,
+                                 mto_verdict_t *verdict)
 {
     switch (confirmation->shape) {
     case MTO_CONFIRMATION_ABSENT:
@@ -33,7 +49,7 @@ mto_refusal_t mto_binding_decide(const mto_confirmation_t *confirmation, const m
         return mto_verdict_refuse(verdict, MTO_BINDING_UNSUPPORTED, "cnf has %s", confirmation->detail);
     case MTO_CONFIRMATION_THUMBPRINT:
         return use == MTO_MUTUAL_TLS_NONE ? admit(verdict, MTO_BINDING_UNCHECKED)
-                                          : compare(confirmation, certificate, verdict);
+                                          : compare(confirmation, shown, verdict);
     case MTO_CONFIRMATION_UNKNOWN:
         if (use == MTO_MUTUAL_TLS_NONE) {
             return admit(verdict, MTO_BINDING_UNCHECKED);

@@ -1,30 +1,50 @@
 #include "core/json.h"
 
-/* jansson recurses to 2048 levels before it gives up; this looks first. Strings are skipped, escapes in them honoured.
- */
-static int is_too_deep(const char *text, size_t length)
-{
-    int    depth = 0, in_string = 0;
-    size_t i;
+#include <string.h>
 
-    for (i = 0; i < length; i++) {
-        if (in_string) {
-            if (text[i] == '\\') {
-                i++;
-            }
-            else if (text[i] == '"') {
-                in_string = 0;
-            }
-            continue;
+/* Where the string ends whose opening quotation mark is in front of `start`; length when it does not. Long strings
+ * (x5c) make up most of a file of clients, so memchr does the walking. */
+static size_t skip_string(const char *text, size_t length, size_t start)
+{
+    const char *quote;
+    size_t      at = start, end, escapes;
+
+    while (at < length && (quote = memchr(text + at, '"', length - at)) != NULL) {
+        end = (size_t)(quote - text);
+        for (escapes = 0; end - escapes > start && text[end - escapes - 1] == '\\';) {
+            escapes++;
         }
-        switch (text[i]) {
+        if (escapes % 2 == 0) {
+            return end;
+        }
+        at = end + 1;
+    }
+    return length;
+}
+
+static size_t skip_space(const char *text, size_t length, size_t at)
+{
+    while (at < length && (text[at] == ' ' || text[at] == '\t' || text[at] == '\r' || text[at] == '\n')) {
+        at++;
+    }
+    return at;
+}
+
+/* The offset behind the object or array that opens at `at`, without looking what is in it but strings and brackets;
+ * length when it never closes. 0: more than `most` levels, where jansson would recurse to 2048. */
+static size_t skip_value(const char *text, size_t length, size_t at, int most)
+{
+    int depth = 0;
+
+    for (; at < length; at++) {
+        switch (text[at]) {
         case '"':
-            in_string = 1;
+            at = skip_string(text, length, at + 1);
             break;
         case '{':
         case '[':
-            if (++depth > MTO_JSON_DEPTH) {
-                return 1;
+            if (++depth > most) {
+                return 0;
             }
             break;
         case '}':
@@ -34,8 +54,11 @@ static int is_too_deep(const char *text, size_t length)
         default:
             break;
         }
+        if (depth == 0) {
+            return at < length ? at + 1 : length;
+        }
     }
-    return 0;
+    return length;
 }
 
 /* jansson's own message quotes the input; the log must not show a token, so the cause is said in our words. */
@@ -58,12 +81,13 @@ static const char *reason_of(const json_error_t *error)
     }
 }
 
-json_t *mto_json_read_object(const char *text, size_t length, const char **reason)
+/* levels: of the nesting that text may have. */
+static json_t *read_object(const char *text, size_t length, int levels, const char **reason)
 {
     json_error_t error;
     json_t      *value;
 
-    if (is_too_deep(text, length)) {
+    if (length > 0 && skip_value(text, length, skip_space(text, length, 0), levels) == 0) {
         *reason = "nested too deep";
         return NULL;
     }
@@ -78,6 +102,53 @@ json_t *mto_json_read_object(const char *text, size_t length, const char **reaso
         return NULL;
     }
     return value;
+}
+
+json_t *mto_json_read_object(const char *text, size_t length, const char **reason)
+{
+    return read_object(text, length, MTO_JSON_DEPTH, reason);
+}
+
+int mto_json_each_object(const char *text, size_t length, mto_json_element_fn *each, void *baton, size_t *position,
+                         const char **reason)
+{
+    size_t  at = skip_space(text, length, 0), end;
+    json_t *element;
+    int     go_on = 1;
+
+    *position = 0;
+    *reason = "not a JSON array";
+    if (at == length || text[at] != '[') {
+        return 0;
+    }
+    for (at = skip_space(text, length, at + 1); at < length && text[at] != ']';) {
+        /* A number or a string here is read as an object, too, and refused. */
+        end = skip_value(text, length, at, MTO_JSON_DEPTH - 1);
+        element = read_object(text + at, (end > 0 ? end : length) - at, MTO_JSON_DEPTH - 1, reason);
+        if (element == NULL) {
+            return 0;
+        }
+        go_on = each(baton, *position, element);
+        json_decref(element);
+        if (!go_on) {
+            *reason = NULL;
+            return 0;
+        }
+        *position += 1;
+        at = skip_space(text, length, end);
+        *reason = "not JSON";
+        if (at == length || (text[at] != ',' && text[at] != ']')) {
+            return 0;
+        }
+        if (text[at] == ',') {
+            at = skip_space(text, length, at + 1);
+            if (at < length && text[at] == ']') {
+                return 0;
+            }
+        }
+    }
+    *reason = "not JSON";
+    return at < length && skip_space(text, length, at + 1) == length;
 }
 
 const char *mto_json_string(const json_t *object, const char *member)

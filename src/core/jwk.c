@@ -90,36 +90,48 @@ static int encode_coordinate(const EVP_PKEY *pkey, const char *name, size_t size
     return ok;
 }
 
-/* Writes the required members in the order and spelling of RFC 7638 section 3.2; 0 on failure. */
-static int write_canonical(const EVP_PKEY *pkey, mto_key_kind_t kind, char canonical[CANONICAL_SIZE])
+/* Hashes the required members in the order and spelling of RFC 7638 section 3.2; 0 on failure. first and second: n and
+ * e, x and y, or x alone, in base64url. */
+static int hash_canonical(mto_key_kind_t kind, const char *first, const char *second,
+                          unsigned char thumbprint[MTO_THUMBPRINT_SIZE])
+{
+    const kind_row_t *row = &kinds[kind];
+    char              canonical[CANONICAL_SIZE];
+
+    if (kind == MTO_KEY_RSA) {
+        (void)snprintf(canonical, sizeof canonical, "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}", second, first);
+    }
+    else if (strcmp(row->kty, "EC") == 0) {
+        (void)snprintf(canonical, sizeof canonical, "{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}",
+                       row->crv, first, second);
+    }
+    else {
+        (void)snprintf(canonical, sizeof canonical, "{\"crv\":\"%s\",\"kty\":\"OKP\",\"x\":\"%s\"}", row->crv, first);
+    }
+    return EVP_Digest(canonical, strlen(canonical), thumbprint, NULL, EVP_sha256(), NULL) == 1;
+}
+
+/* The RFC 7638 thumbprint of a key of that kind; 0 on failure. */
+static int hash_key(const EVP_PKEY *pkey, mto_key_kind_t kind, unsigned char thumbprint[MTO_THUMBPRINT_SIZE])
 {
     const kind_row_t *row = &kinds[kind];
     char              first[MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE)], second[MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE)];
     unsigned char     raw[57];
     size_t            raw_size = sizeof raw;
 
+    int ok;
+
     if (kind == MTO_KEY_RSA) {
-        if (!encode_number(pkey, OSSL_PKEY_PARAM_RSA_E, first) || !encode_number(pkey, OSSL_PKEY_PARAM_RSA_N, second)) {
-            return 0;
-        }
-        (void)snprintf(canonical, CANONICAL_SIZE, "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}", first, second);
-        return 1;
+        ok = encode_number(pkey, OSSL_PKEY_PARAM_RSA_N, first) && encode_number(pkey, OSSL_PKEY_PARAM_RSA_E, second);
     }
-    if (strcmp(row->kty, "EC") == 0) {
-        if (!encode_coordinate(pkey, OSSL_PKEY_PARAM_EC_PUB_X, row->coordinate, first)
-            || !encode_coordinate(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, row->coordinate, second)) {
-            return 0;
-        }
-        (void)snprintf(canonical, CANONICAL_SIZE, "{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", row->crv,
-                       first, second);
-        return 1;
+    else if (strcmp(row->kty, "EC") == 0) {
+        ok = encode_coordinate(pkey, OSSL_PKEY_PARAM_EC_PUB_X, row->coordinate, first)
+             && encode_coordinate(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, row->coordinate, second);
     }
-    if (EVP_PKEY_get_raw_public_key(pkey, raw, &raw_size) != 1) {
-        return 0;
+    else if ((ok = EVP_PKEY_get_raw_public_key(pkey, raw, &raw_size) == 1)) {
+        mto_base64url_encode(first, raw, raw_size);
     }
-    mto_base64url_encode(first, raw, raw_size);
-    (void)snprintf(canonical, CANONICAL_SIZE, "{\"crv\":\"%s\",\"kty\":\"OKP\",\"x\":\"%s\"}", row->crv, first);
-    return 1;
+    return ok && hash_canonical(kind, first, second, thumbprint);
 }
 
 /* The kind of a key from OpenSSL's view of it; -1: none that verifies here. */
@@ -222,7 +234,6 @@ static const char *check_public(EVP_PKEY *pkey, mto_key_kind_t kind)
 /* Fills *key from pkey, which it takes over, and checks what every key must hold to. Returns NULL or the reason. */
 static const char *key_finish(mto_key_t *key, EVP_PKEY *pkey, const char *kid, const mto_algorithm_t *algorithm)
 {
-    char        canonical[CANONICAL_SIZE];
     const char *reason = NULL;
     int         kind = kind_of(pkey);
 
@@ -241,8 +252,7 @@ static const char *key_finish(mto_key_t *key, EVP_PKEY *pkey, const char *kid, c
     if ((reason = check_public(pkey, key->kind)) != NULL) {
         return reason;
     }
-    if (!write_canonical(pkey, key->kind, canonical)
-        || EVP_Digest(canonical, strlen(canonical), key->thumbprint, NULL, EVP_sha256(), NULL) != 1) {
+    if (!hash_key(pkey, key->kind, key->thumbprint)) {
         return "the key cannot be written in canonical form";
     }
     if (kid != NULL && (key->kid = strdup(kid)) == NULL) {
@@ -393,16 +403,17 @@ static int has_private_part(const json_t *jwk)
     return 0;
 }
 
-const char *mto_key_read_jwk(mto_key_t *key, const json_t *jwk, mto_jwk_mode_t mode, int *harmless)
+/* What can be said of a JWK without making a key of it: its kind and algorithm (NULL: it names none). Returns as
+ * mto_key_read_jwk does. */
+static const char *look_at_jwk(const json_t *jwk, mto_jwk_mode_t mode, mto_key_kind_t *kind,
+                               const mto_algorithm_t **algorithm, int *harmless)
 {
-    const json_t          *kid = json_object_get(jwk, "kid"), *alg = json_object_get(jwk, "alg");
-    const mto_algorithm_t *algorithm = NULL;
-    const char            *reason;
-    EVP_PKEY              *pkey;
-    int                    kind;
+    const json_t *kid = json_object_get(jwk, "kid"), *alg = json_object_get(jwk, "alg");
+    const char   *reason;
+    int           row;
 
-    memset(key, 0, sizeof *key);
     *harmless = 0;
+    *algorithm = NULL;
     if (!json_is_object(jwk)) {
         return "not a JSON object";
     }
@@ -413,23 +424,85 @@ const char *mto_key_read_jwk(mto_key_t *key, const json_t *jwk, mto_jwk_mode_t m
         return "published with its private part: anybody can sign with it";
     }
     *harmless = 1;
-    if ((kind = kind_of_jwk(jwk)) < 0) {
+    if ((row = kind_of_jwk(jwk)) < 0) {
         return "a kty or crv that is not used here";
     }
+    *kind = (mto_key_kind_t)row;
     if ((reason = not_for_signatures(jwk)) != NULL) {
         return reason;
     }
-    if (json_is_string(alg) && (algorithm = mto_algorithm_find(json_string_value(alg))) == NULL) {
+    if (json_is_string(alg) && (*algorithm = mto_algorithm_find(json_string_value(alg))) == NULL) {
         return "an alg that is not used here";
     }
     *harmless = 0;
     if ((kid != NULL && !json_is_string(kid)) || (alg != NULL && !json_is_string(alg))) {
         return "kid or alg is not a string";
     }
-    pkey = pkey_from_jwk(jwk, kind);
-    reason = pkey == NULL ? "its members do not make a key" : key_finish(key, pkey, json_string_value(kid), algorithm);
+    return NULL;
+}
+
+const char *mto_key_read_jwk(mto_key_t *key, const json_t *jwk, mto_jwk_mode_t mode, int *harmless)
+{
+    const mto_algorithm_t *algorithm;
+    mto_key_kind_t         kind;
+    const char            *reason;
+    EVP_PKEY              *pkey;
+
+    memset(key, 0, sizeof *key);
+    if ((reason = look_at_jwk(jwk, mode, &kind, &algorithm, harmless)) != NULL) {
+        return reason;
+    }
+    pkey = pkey_from_jwk(jwk, (int)kind);
+    reason =
+        pkey == NULL ? "its members do not make a key" : key_finish(key, pkey, mto_json_string(jwk, "kid"), algorithm);
     ERR_clear_error();
     return reason;
+}
+
+/* A member in base64url again, without leading zero octets where it is a number; 0: see decode_member. */
+static int copy_member(const json_t *jwk, const char *name, size_t coordinate,
+                       char out[MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE)])
+{
+    unsigned char bytes[MEMBER_SIZE];
+    long          size = decode_member(jwk, name, bytes), zeros = 0;
+
+    while (coordinate == 0 && zeros < size && bytes[zeros] == 0) {
+        zeros++;
+    }
+    if (size - zeros <= 0 || size - zeros > NUMBER_SIZE || (coordinate > 0 && (size_t)size != coordinate)) {
+        return 0;
+    }
+    mto_base64url_encode(out, bytes + zeros, (size_t)(size - zeros));
+    return 1;
+}
+
+const char *mto_jwk_thumbprint(unsigned char thumbprint[MTO_THUMBPRINT_SIZE], const json_t *jwk, int *harmless)
+{
+    char first[MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE)], second[MTO_BASE64URL_ENCODED_SIZE(NUMBER_SIZE)] = "";
+    const mto_algorithm_t *algorithm;
+    mto_key_kind_t         kind;
+    const char            *reason = look_at_jwk(jwk, MTO_JWK_PUBLIC, &kind, &algorithm, harmless);
+    int                    has_second;
+
+    if (reason != NULL) {
+        return reason;
+    }
+    has_second = kind == MTO_KEY_RSA || strcmp(kinds[kind].kty, "EC") == 0;
+    if (!copy_member(jwk, kind == MTO_KEY_RSA ? "n" : "x", kinds[kind].coordinate, first)
+        || (has_second && !copy_member(jwk, kind == MTO_KEY_RSA ? "e" : "y", kinds[kind].coordinate, second))
+        || !hash_canonical(kind, first, second, thumbprint)) {
+        return "its members do not make a key";
+    }
+    return NULL;
+}
+
+int mto_public_key_thumbprint(unsigned char thumbprint[MTO_THUMBPRINT_SIZE], const EVP_PKEY *pkey)
+{
+    int kind = kind_of(pkey);
+    int ok = kind >= 0 && hash_key(pkey, (mto_key_kind_t)kind, thumbprint);
+
+    ERR_clear_error();
+    return ok;
 }
 
 /* The public key of the first PEM block that is a public key or a certificate. */

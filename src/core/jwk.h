@@ -39,6 +39,13 @@ const char *mto_key_read_jwk(mto_key_t *key, const json_t *jwk, mto_jwk_mode_t m
 const char *mto_key_read_pem(mto_key_t *key, const char *pem, size_t length, const char *kid,
                              const mto_algorithm_t *algorithm);
 
+/* The RFC 7638 thumbprint that a public JWK has by what it says, without making a key of it: whether it is a good one
+ * is not looked at. Returns as mto_key_read_jwk does under MTO_JWK_PUBLIC. */
+const char *mto_jwk_thumbprint(unsigned char thumbprint[MTO_THUMBPRINT_SIZE], const json_t *jwk, int *harmless);
+
+/* The RFC 7638 thumbprint of a key; 0: a type that no JWS algorithm here uses. */
+int mto_public_key_thumbprint(unsigned char thumbprint[MTO_THUMBPRINT_SIZE], const EVP_PKEY *pkey);
+
 /* Frees what a key holds, not the key. */
 void mto_key_clear(mto_key_t *key);
 

@@ -8,6 +8,8 @@
  * may not use a token learns nothing from the difference (DESIGN section 3). */
 #define TOKEN_TEXT   "The access token is not valid here"
 #define BINDING_TEXT "The access token is not bound to the certificate of this connection"
+/* Likewise for whatever is wrong with a client (RFC 6749 section 5.2). */
+#define CLIENT_TEXT "Client authentication failed"
 
 static const mto_refusal_row_t rows[] = {
     [MTO_ADMITTED] = {"admitted", 200, NULL, NULL, "Every step of prove and admit passed.", "Nothing to do."},
@@ -118,6 +120,21 @@ static const mto_refusal_row_t rows[] = {
                                   "The token is bound to another certificate than the one of this connection.",
                                   "After a certificate was renewed the client must fetch a new token (RFC 8705 section "
                                   "6.3). Otherwise somebody else uses this client's token: treat it as stolen."},
+    [MTO_CERTIFICATE_UNTRUSTED] =
+        {"certificate_untrusted", 401, "invalid_token", BINDING_TEXT,
+         "The certificate is the one that the token names, but it does not chain to "
+         "MTLSOAuthBindingCACertificateFile, is not for TLS clients, or no CRL in force covers it.",
+         "The detail says which. Add the CA, or the intermediate that is missing, to the file: the module never uses "
+         "what the client sends beside its certificate. See that MTLSOAuthBindingCRLFile has a CRL in force of each "
+         "CA."},
+    [MTO_CERTIFICATE_EXPIRED] = {"certificate_expired", 401, "invalid_token", BINDING_TEXT,
+                                 "A certificate of the chain is not valid yet or no longer.",
+                                 "The client renews its certificate and fetches a new token with it. When it is a CA's "
+                                 "certificate that ended, renew that in MTLSOAuthBindingCACertificateFile."},
+    [MTO_CERTIFICATE_REVOKED] = {"certificate_revoked", 401, "invalid_token", BINDING_TEXT,
+                                 "A CRL of MTLSOAuthBindingCRLFile names the certificate, or one above it.",
+                                 "Its CA says that this certificate must not be used any more: find out why before "
+                                 "anything else."},
     [MTO_CLAIM_DENIED] = {"claim_denied", 403, NULL, NULL,
                           "The token is good, but a Require line of the Location refuses its user.",
                           "httpd's own log line at level info names the Require lines that failed."},
@@ -127,6 +144,59 @@ static const mto_refusal_row_t rows[] = {
          "be asked for newer ones.",
          "The error log has a line \"keys of ISS: ...\" for each attempt to fetch them. Check URL, "
          "DNS, proxy, firewall and MTLSOAuthOutgoingCACertificateFile from this machine."},
+    [MTO_CLIENT_ID_MISSING] = {"client_id_missing", 400, "invalid_request", "The request names no client_id",
+                               "The form has no client_id, and no other way of authenticating a client either. One in "
+                               "the query is not read.",
+                               "The client sends client_id in the body of each request, also beside a certificate (RFC "
+                               "8705 section 2)."},
+    [MTO_CLIENT_ID_REPEATED] =
+        {"client_id_repeated", 400, "invalid_request", "The request repeats a parameter",
+         "client_id, or a parameter that authenticates a client, stands in the form twice, or in "
+         "form and query.",
+         "The client sends each parameter once (RFC 6749 section 3.2), in the body."},
+    [MTO_CLIENT_AUTH_MIXED] =
+        {"client_auth_mixed", 400, "invalid_request", "The request authenticates the client in more than one way",
+         "The client is registered for authentication by certificate, and the request has an Authorization header, a "
+         "client_secret or a client_assertion as well.",
+         "The client uses one method per request (RFC 6749 section 2.3): it sends client_id and its certificate, "
+         "nothing else, or it is registered for the other method."},
+    [MTO_FORM_MALFORMED] = {"form_malformed", 400, "invalid_request", "The request body is not a well-formed form",
+                            "The body is not application/x-www-form-urlencoded, is encoded or cut, or has a bad % "
+                            "escape or a NUL.",
+                            "The detail says which. The client sends its parameters as RFC 6749 appendix B has them."},
+    [MTO_FORM_TOO_LARGE] = {"form_too_large", 413, "invalid_request", "The request body is too large",
+                            "The body is larger than 64 KiB.",
+                            "A form for a token, introspection, revocation or PAR endpoint is smaller; see what the "
+                            "client sends."},
+    [MTO_CLIENT_UNKNOWN] =
+        {"client_unknown", 401, "invalid_client", CLIENT_TEXT,
+         "The client_id is not registered here, or for another method than tls_client_auth and "
+         "self_signed_tls_client_auth.",
+         "Add it to MTLSOAuthClientsFile or as <MTLSOAuthClient>. Where clients of other methods are "
+         "for the back end to authenticate, say \"MTLSOAuthOtherClients pass\"."},
+    [MTO_CLIENT_CERTIFICATE_MISSING] =
+        {"client_certificate_missing", 401, "invalid_client", CLIENT_TEXT,
+         "The client is registered for authentication by certificate, and showed none on this connection.",
+         "The client presents its certificate. Check that the virtual host has \"SSLVerifyClient optional_no_ca\" (or "
+         "optional, require): otherwise it never asks for one."},
+    [MTO_CLIENT_SUBJECT_MISMATCH] =
+        {"client_subject_mismatch", 401, "invalid_client", CLIENT_TEXT,
+         "The certificate is trusted, but its name is not the one registered for this client_id.",
+         "The detail shows both. \"mtls-oauth check-client\" compares them attribute by attribute. When the names are "
+         "of different clients, somebody tries to speak for another."},
+    [MTO_CLIENT_UNTRUSTED] =
+        {"client_untrusted", 401, "invalid_client", CLIENT_TEXT,
+         "The client is registered for tls_client_auth, and its certificate does not chain to "
+         "MTLSOAuthClientCACertificateFile, is not for TLS clients, not valid now, revoked, or under no CRL in force.",
+         "The detail says which. Add the CA, or the intermediate that is missing, to the file: the module never uses "
+         "what the client sends beside its certificate. A CRL past its nextUpdate refuses everybody."},
+    [MTO_CLIENT_CERTIFICATE_UNREGISTERED] =
+        {"client_certificate_unregistered", 401, "invalid_client", CLIENT_TEXT,
+         "The client is registered for self_signed_tls_client_auth, and its certificate is none of those registered "
+         "for "
+         "it.",
+         "After a certificate was renewed register the new one: x5c in the client's jwks, or "
+         "MTLSOAuthClientCertificateFile. The key alone is not enough (RFC 8705 section 2.2)."},
 };
 
 static_assert(sizeof rows / sizeof rows[0] == MTO_REFUSAL_COUNT, "every refusal has a row");

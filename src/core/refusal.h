@@ -30,16 +30,29 @@ typedef enum {
     MTO_BINDING_UNSUPPORTED,
     MTO_CERTIFICATE_MISSING,
     MTO_CERTIFICATE_MISMATCH,
+    MTO_CERTIFICATE_UNTRUSTED,
+    MTO_CERTIFICATE_EXPIRED,
+    MTO_CERTIFICATE_REVOKED,
     MTO_CLAIM_DENIED,
     MTO_KEYS_UNAVAILABLE,
+    MTO_CLIENT_ID_MISSING,
+    MTO_CLIENT_ID_REPEATED,
+    MTO_CLIENT_AUTH_MIXED,
+    MTO_FORM_MALFORMED,
+    MTO_FORM_TOO_LARGE,
+    MTO_CLIENT_UNKNOWN,
+    MTO_CLIENT_CERTIFICATE_MISSING,
+    MTO_CLIENT_SUBJECT_MISMATCH,
+    MTO_CLIENT_UNTRUSTED,
+    MTO_CLIENT_CERTIFICATE_UNREGISTERED,
     MTO_REFUSAL_COUNT
 } mto_refusal_t;
 
 /* What a refusal means, to the client and to the operator. All strings are static ASCII. */
 typedef struct {
-    const char *code;        /* public name: log line, MTLS_OAUTH_REFUSAL, the tool */
-    int         status;      /* HTTP status; 200 for MTO_ADMITTED */
-    const char *error;       /* RFC 6750 section 3.1 error code; NULL: the answer names none */
+    const char *code;   /* public name: log line, MTLS_OAUTH_REFUSAL, the tool */
+    int         status; /* HTTP status; 200 for MTO_ADMITTED */
+    const char *error;  /* error code of RFC 6750 section 3.1 or RFC 6749 section 5.2; NULL: the answer names none */
     const char *description; /* error_description, never more than the client may know; NULL when error is */
     const char *cause;       /* for the operator: what was found */
     const char *remedy;      /* for the operator: what mends it */

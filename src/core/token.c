@@ -311,16 +311,17 @@ static mto_refusal_t check_binding(const mto_token_t *token, const mto_occasion_
     const mto_settings_t *settings = &token->policy->settings;
     mto_mutual_tls_t      use = (mto_mutual_tls_t)settings->use_mutual_tls;
     mto_mutual_tls_t      report = (mto_mutual_tls_t)settings->report_mutual_tls;
+    const mto_shown_t     shown = {at->certificate, at->trust, at->now};
     mto_verdict_t         reported = MTO_VERDICT_INIT;
 
     if (at->location->requires_mutual_tls) {
         use = MTO_MUTUAL_TLS_REQUIRED;
     }
-    if (mto_binding_decide(&token->claims.confirmation, at->certificate, use, verdict) != MTO_ADMITTED) {
+    if (mto_binding_decide(&token->claims.confirmation, &shown, use, verdict) != MTO_ADMITTED) {
         return verdict->refusal;
     }
     if (report > use) {
-        verdict->reported = mto_binding_decide(&token->claims.confirmation, at->certificate, report, &reported);
+        verdict->reported = mto_binding_decide(&token->claims.confirmation, &shown, report, &reported);
         memcpy(verdict->detail, reported.detail, sizeof verdict->detail);
     }
     return MTO_ADMITTED;

@@ -8,6 +8,7 @@
 #include "core/keyset.h"
 #include "core/policy.h"
 #include "core/refusal.h"
+#include "core/trust.h"
 
 #include <apr_time.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@ typedef struct {
     const mto_certificate_t *certificate; /* the client's on this connection; NULL: none */
     const mto_keyset_t      *keys;        /* snapshot in force; NULL: none */
     const mto_demand_t      *location;    /* what this Location asks on top */
+    mto_trust_t             *trust;       /* MTLSOAuthBindingCACertificateFile; NULL: any certificate will do */
 } mto_occasion_t;
 
 /* Takes a compact JWS apart: header and claims. text must outlive *out. Refuses with token_too_large, or as

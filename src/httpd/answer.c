@@ -3,6 +3,7 @@
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
+#include <http_protocol.h>
 #include <openssl/evp.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -46,6 +47,22 @@ static int may_log(mto_log_limit_t *limit, apr_time_t now, unsigned *left_out)
 mto_exchange_t *mto_exchange_of(const request_rec *r)
 {
     return ap_get_module_config(r->request_config, &auth_mtls_oauth_module);
+}
+
+mto_exchange_t *mto_exchange_in_force(const request_rec *r)
+{
+    mto_exchange_t *exchange = mto_exchange_of(r);
+
+    while (exchange == NULL) {
+        const request_rec *before = r->main != NULL ? r->main : r->prev;
+
+        if (before == NULL || before->per_dir_config != r->per_dir_config) {
+            return NULL;
+        }
+        r = before;
+        exchange = mto_exchange_of(r);
+    }
+    return exchange;
 }
 
 mto_exchange_t *mto_exchange_create(request_rec *r)
@@ -159,6 +176,14 @@ static const char *describe(request_rec *r, const mto_exchange_t *exchange)
                        " token=", fingerprint(r->pool, &exchange->bearer), " cert=", cert, " want=", want, NULL);
 }
 
+/* "client=… cert=…" */
+static const char *describe_client(request_rec *r, const mto_exchange_t *exchange)
+{
+    return apr_pstrcat(
+        r->pool, "client=", escape(r->pool, exchange->client_id),
+        " cert=", exchange->certificate != NULL ? thumbprint_start(r->pool, exchange->certificate->x5t) : "-", NULL);
+}
+
 /* verb: "refused" or "reported". *written: whether the top-level request has its line of that kind. */
 static void write_line(request_rec *r, const mto_exchange_t *exchange, const char *verb, mto_refusal_t refusal,
                        const char *detail, int *written)
@@ -179,7 +204,8 @@ static void write_line(request_rec *r, const mto_exchange_t *exchange, const cha
     others = left_out > 0 ? apr_psprintf(r->pool, " (%u lines like this were left out)", left_out) : "";
     /* The detail is a sentence of ours with values in it: unlike in the fields, its spaces stay. */
     ap_log_rerror(APLOG_MARK, level, 0, r, "%s %s %s: %s%s", verb, mto_refusal_row(refusal)->code,
-                  describe(r, exchange), ap_escape_logitem(r->pool, detail), others);
+                  exchange->is_client_auth ? describe_client(r, exchange) : describe(r, exchange),
+                  ap_escape_logitem(r->pool, detail), others);
 }
 
 /* --- Refuse ------------------------------------------------------------------------------------------------------- */
@@ -219,6 +245,38 @@ int mto_answer_refuse(request_rec *r, const mto_exchange_t *exchange, const mto_
     return row->status;
 }
 
+/* Sends the JSON of RFC 6749 section 5.2 in place of httpd's own page. */
+static int send_client_error(request_rec *r, const mto_refusal_row_t *row)
+{
+    const char *body = apr_pstrcat(r->pool, "{\"error\":\"", row->error, "\",\"error_description\":\"",
+                                   row->description, "\"}\n", NULL);
+
+    if (row->status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        r->connection->keepalive = AP_CONN_CLOSE; /* what is left of the body is not worth reading */
+    }
+    r->status = row->status;
+    ap_set_content_type(r, "application/json");
+    ap_set_content_length(r, (apr_off_t)strlen(body));
+    apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
+    ap_run_insert_error_filter(r);
+    ap_rputs(body, r);
+    return DONE;
+}
+
+int mto_answer_refuse_client(request_rec *r, const mto_exchange_t *exchange, const mto_verdict_t *verdict)
+{
+    const mto_refusal_row_t *row = mto_refusal_row(verdict->refusal);
+
+    apr_table_setn(r->subprocess_env, "MTLS_OAUTH_REFUSAL", row->code);
+    /* RFC 6749 section 5.2: the challenge is for who tried with an Authorization header. */
+    if (row->status == HTTP_UNAUTHORIZED && apr_table_get(r->headers_in, "Authorization") != NULL) {
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate",
+                       apr_pstrcat(r->pool, "Basic realm=\"", realm_of(r), "\"", NULL));
+    }
+    write_line(r, exchange, "refused", verdict->refusal, verdict->detail, &top_exchange(r)->refusal_logged);
+    return r->main != NULL ? row->status : send_client_error(r, row);
+}
+
 /* --- Admit -------------------------------------------------------------------------------------------------------- */
 
 static void set_variable(request_rec *r, const char *name, const char *value)
@@ -226,6 +284,14 @@ static void set_variable(request_rec *r, const char *name, const char *value)
     if (value != NULL) {
         apr_table_setn(r->subprocess_env, name, value);
     }
+}
+
+static void set_thumbprint(request_rec *r, const mto_certificate_t *certificate)
+{
+    char *thumbprint = apr_palloc(r->pool, MTO_X5T_TEXT_LENGTH + 1);
+
+    mto_certificate_x5t_text(certificate, thumbprint);
+    set_variable(r, "MTLS_OAUTH_CERT_THUMBPRINT", thumbprint);
 }
 
 /* The token's scope: scope, else scp; a string as it is, an array of strings joined by spaces (RFC 8693 section 4.2).
@@ -253,7 +319,6 @@ static const char *scope_of(apr_pool_t *pool, const json_t *root)
 static void set_environment(request_rec *r, const mto_exchange_t *exchange, const mto_verdict_t *verdict)
 {
     const json_t *root = mto_token_claims(exchange->token)->root;
-    char         *thumbprint;
 
     set_variable(r, "MTLS_OAUTH_ISSUER", mto_token_policy(exchange->token)->issuer);
     set_variable(r, "MTLS_OAUTH_SUBJECT", mto_claim_text(json_object_get(root, "sub")));
@@ -262,13 +327,23 @@ static void set_environment(request_rec *r, const mto_exchange_t *exchange, cons
     set_variable(r, "MTLS_OAUTH_JTI", mto_claim_text(json_object_get(root, "jti")));
     set_variable(r, "MTLS_OAUTH_BINDING", mto_binding_word(verdict->binding));
     if (exchange->certificate != NULL) {
-        thumbprint = apr_palloc(r->pool, MTO_X5T_TEXT_LENGTH + 1);
-        mto_certificate_x5t_text(exchange->certificate, thumbprint);
-        set_variable(r, "MTLS_OAUTH_CERT_THUMBPRINT", thumbprint);
+        set_thumbprint(r, exchange->certificate);
     }
     if (verdict->reported != MTO_ADMITTED) {
         set_variable(r, "MTLS_OAUTH_REPORTED", mto_refusal_row(verdict->reported)->code);
     }
+}
+
+int mto_answer_admit_client(request_rec *r, mto_exchange_t *exchange)
+{
+    exchange->admitted = 1;
+    r->user = (char *)exchange->client_id;
+    r->ap_auth_type = MTO_CLIENT_AUTH_TYPE;
+    r->no_cache = 1; /* no Authorization header tells mod_cache whose answer it is */
+    set_variable(r, "MTLS_OAUTH_CLIENT_ID", exchange->client_id);
+    set_variable(r, "MTLS_OAUTH_CLIENT_AUTH_METHOD", exchange->client_method);
+    set_thumbprint(r, exchange->certificate);
+    return OK;
 }
 
 int mto_answer_admit(request_rec *r, mto_exchange_t *exchange, const mto_verdict_t *verdict)

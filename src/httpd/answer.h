@@ -17,9 +17,14 @@ typedef struct {
     const mto_issuer_t      *issuer;      /* whose rules the token falls under; NULL: not known */
     const mto_token_t       *token;       /* proven; NULL: not, or not yet */
     const mto_certificate_t *certificate; /* NULL: none */
-    int                      admitted;
-    int                      authorizing;                   /* authorize.c is asking httpd for its verdict */
-    int                      refusal_logged, report_logged; /* of a top-level request: that line is written */
+    mto_watched_object_t *chain_trust; /* mto_trust_t that found the certificate's chain good; NULL: none was asked */
+    int                   is_client_auth; /* AuthType TLS-Client-Auth; then */
+    const char           *client_id;      /* as sent, NULL: none */
+    const char           *client_method;  /* that admitted it */
+    int                   passed;         /* not authenticated, and left to the back end */
+    int                   admitted;
+    int                   authorizing;                   /* authorize.c is asking httpd for its verdict */
+    int                   refusal_logged, report_logged; /* of a top-level request: that line is written */
 } mto_exchange_t;
 
 /* How often one refusal of one issuer may write a line; the state of that. */
@@ -34,9 +39,20 @@ mto_exchange_t *mto_exchange_create(request_rec *r);
 /* The exchange of a request; NULL: this module did not authenticate it. */
 mto_exchange_t *mto_exchange_of(const request_rec *r);
 
+/* The exchange that authenticated r: its own, or that of the request it was made from when httpd did not ask again,
+ * since the same configuration holds for both (AP_AUTH_INTERNAL_PER_CONF); NULL: none. */
+mto_exchange_t *mto_exchange_in_force(const request_rec *r);
+
 /* Refuses: sets MTLS_OAUTH_REFUSAL and, as the refusal's row says, WWW-Authenticate (RFC 6750 section 3) or
  * Retry-After, writes the log line, and returns the HTTP status. */
 int mto_answer_refuse(request_rec *r, const mto_exchange_t *exchange, const mto_verdict_t *verdict);
+
+/* Refuses a client: sets MTLS_OAUTH_REFUSAL, writes the log line, and the answer of RFC 6749 section 5.2; returns what
+ * the hook is to return. All that is invalid_client looks the same. */
+int mto_answer_refuse_client(request_rec *r, const mto_exchange_t *exchange, const mto_verdict_t *verdict);
+
+/* Admits a client: sets user, AuthType and environment, and returns OK. */
+int mto_answer_admit_client(request_rec *r, mto_exchange_t *exchange);
 
 /* Admits: sets user, AuthType and environment, logs what the reported policy would have refused, and returns OK. */
 int mto_answer_admit(request_rec *r, mto_exchange_t *exchange, const mto_verdict_t *verdict);

@@ -34,6 +34,31 @@ static int is_our_type(const char *value)
     return strcasecmp(value, MTO_AUTH_TYPE) == 0;
 }
 
+static int is_client_auth(const char *value)
+{
+    return strcasecmp(value, MTO_CLIENT_AUTH_TYPE) == 0;
+}
+
+static int is_pass(const char *value)
+{
+    return strcasecmp(value, "pass") == 0;
+}
+
+static int is_no_ca(const char *value)
+{
+    return strcasecmp(value, "optional_no_ca") == 0;
+}
+
+static int is_fake_basic(const char *value)
+{
+    return strcasecmp(value, "FakeBasicAuth") == 0 || strcasecmp(value, "+FakeBasicAuth") == 0;
+}
+
+static int is_any(const char *value)
+{
+    return *value != '\0';
+}
+
 static int is_not_off(const char *value)
 {
     return strcasecmp(value, "off") != 0;
@@ -54,13 +79,21 @@ static int is_virtual_host(const ap_directive_t *directive)
     return strcasecmp(directive->directive, "<VirtualHost") == 0;
 }
 
-/* Whether a directive of that name with a matching first value stands in this list or below it, virtual hosts aside. */
+static int has_value(const char *values, match_fn *matches, apr_pool_t *pool)
+{
+    while (*values != '\0') {
+        if (matches(ap_getword_conf(pool, &values))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether a directive of that name with a matching value stands in this list or below it, virtual hosts aside. */
 static int has(const ap_directive_t *list, const char *name, match_fn *matches, apr_pool_t *pool)
 {
     for (; list != NULL; list = list->next) {
-        const char *values = list->args;
-
-        if (strcasecmp(list->directive, name) == 0 && matches(ap_getword_conf(pool, &values))) {
+        if (strcasecmp(list->directive, name) == 0 && has_value(list->args, matches, pool)) {
             return 1;
         }
         if (!is_virtual_host(list) && has(list->first_child, name, matches, pool)) {
@@ -73,6 +106,7 @@ static int has(const ap_directive_t *list, const char *name, match_fn *matches, 
 /* What the directives of one server, or of all servers together, say. */
 typedef struct {
     int our_type, tls, clear_text_meant, asks, wants;
+    int client_auth, passes, no_ca, trusts_names;
 } scope_t;
 
 static scope_t look(const ap_directive_t *list, apr_pool_t *pool)
@@ -84,6 +118,10 @@ static scope_t look(const ap_directive_t *list, apr_pool_t *pool)
     scope.clear_text_meant = has(list, "MTLSOAuthRequireTLS", is_off, pool);
     scope.asks = has(list, "SSLVerifyClient", is_not_none, pool);
     scope.wants = has(list, "MTLSOAuthUseMutualTLS", is_not_none, pool);
+    scope.client_auth = has(list, "AuthType", is_client_auth, pool);
+    scope.passes = has(list, "MTLSOAuthOtherClients", is_pass, pool);
+    scope.no_ca = has(list, "SSLVerifyClient", is_no_ca, pool);
+    scope.trusts_names = has(list, "SSLUserName", is_any, pool) || has(list, "SSLOptions", is_fake_basic, pool);
     return scope;
 }
 
@@ -100,8 +138,34 @@ static int wants_certificates(const server_rec *server)
     return 0;
 }
 
+static void warn_of_client_auth(apr_pool_t *pool, server_rec *server, const scope_t *scope, const char *where)
+{
+    if (mto_server_config_of(server)->clients == NULL && !scope->passes) {
+        warn(pool, server,
+             "%s: AuthType " MTO_CLIENT_AUTH_TYPE ", but no client: every client ends as client_unknown; add "
+             "MTLSOAuthClientsFile or an <MTLSOAuthClient> section",
+             where);
+    }
+    if (!scope->tls || !scope->asks) {
+        warn(pool, server,
+             "%s: AuthType " MTO_CLIENT_AUTH_TYPE
+             ", but the client's certificate is never asked for: every client ends "
+             "as client_certificate_missing; add \"SSLEngine on\" and \"SSLVerifyClient optional_no_ca\"",
+             where);
+    }
+}
+
 static void warn_of_scope(apr_pool_t *pool, server_rec *server, const scope_t *scope, const char *where)
 {
+    if (scope->no_ca && scope->trusts_names && (scope->our_type || scope->client_auth)) {
+        warn(pool, server,
+             "%s: SSLUserName or FakeBasicAuth beside \"SSLVerifyClient optional_no_ca\": anybody can make a "
+             "certificate with any name in it; take users from this module, or trust names in another virtual host",
+             where);
+    }
+    if (scope->client_auth) {
+        warn_of_client_auth(pool, server, scope, where);
+    }
     if (!scope->our_type) {
         return;
     }
@@ -159,6 +223,9 @@ static void check_scopes(apr_pool_t *pool, server_rec *main_server)
         scope.asks |= outer.asks;
         scope.clear_text_meant |= outer.clear_text_meant;
         scope.wants |= outer.wants;
+        all.no_ca |= scope.no_ca;
+        scope.no_ca |= outer.no_ca;
+        scope.trusts_names |= outer.trusts_names;
         warn_of_scope(pool, server, &scope,
                       apr_psprintf(pool, "virtual host %s (%s:%d)", server->server_hostname, section->filename,
                                    section->line_num));
@@ -270,13 +337,14 @@ int mto_checks_unprotected(request_rec *r)
     static atomic_flag warned = ATOMIC_FLAG_INIT;
     const char        *type;
 
-    if (!ap_is_initial_req(r) || mto_exchange_of(r) != NULL || (type = ap_auth_type(r)) == NULL || !is_our_type(type)
-        || atomic_flag_test_and_set(&warned)) {
+    if (!ap_is_initial_req(r) || mto_exchange_of(r) != NULL || (type = ap_auth_type(r)) == NULL
+        || (!is_our_type(type) && !is_client_auth(type)) || atomic_flag_test_and_set(&warned)) {
         return DECLINED;
     }
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                  "AuthType " MTO_AUTH_TYPE " let a request to %s through without a token: no Require line that holds "
-                  "for it asks for a user; add \"Require valid-user\", or say \"AuthType None\" where this is meant",
-                  ap_escape_logitem(r->pool, r->uri));
+                  "AuthType %s let a request to %s through without %s: no Require line that holds for it asks for a "
+                  "user; add \"Require valid-user\", or say \"AuthType None\" where this is meant",
+                  is_our_type(type) ? MTO_AUTH_TYPE : MTO_CLIENT_AUTH_TYPE, ap_escape_logitem(r->pool, r->uri),
+                  is_our_type(type) ? "a token" : "authenticating the client");
     return DECLINED;
 }

@@ -1,5 +1,6 @@
 #include "httpd/directives.h"
 
+#include "httpd/client_section.h"
 #include "httpd/section.h"
 #include "httpd/values.h"
 
@@ -16,6 +17,7 @@ void *mto_server_config_create(apr_pool_t *pool, server_rec *server)
     (void)server;
     config->written = mto_written_unset();
     config->blocks = apr_array_make(pool, 2, sizeof(mto_block_t *));
+    config->client_sections = apr_array_make(pool, 2, sizeof(mto_client_section_t *));
     config->accepting = apr_array_make(pool, 2, sizeof(mto_directory_config_t *));
     config->warnings = apr_array_make(pool, 2, sizeof(const char *));
     return config;
@@ -27,6 +29,7 @@ void *mto_directory_config_create(apr_pool_t *pool, char *directory)
 
     (void)directory;
     config->require_tls = MTO_UNSET;
+    config->other_clients = MTO_UNSET;
     return config;
 }
 
@@ -45,6 +48,7 @@ void *mto_directory_config_merge(apr_pool_t *pool, void *base_config, void *over
     merged->demand.requires_mutual_tls = over->demand.requires_mutual_tls || base->demand.requires_mutual_tls;
     merged->token_sources = over->token_sources != NULL ? over->token_sources : base->token_sources;
     merged->require_tls = over->require_tls != MTO_UNSET ? over->require_tls : base->require_tls;
+    merged->other_clients = over->other_clients != MTO_UNSET ? over->other_clients : base->other_clients;
     merged->mistake = over->mistake != NULL ? over->mistake : base->mistake;
     return merged;
 }
@@ -171,19 +175,34 @@ static const char *set_token_source(cmd_parms *cmd, mto_directory_config_t *dire
     return NULL;
 }
 
+/* One word of two: those of the table, whose values are 0 and 1. */
+static const char *set_switch(cmd_parms *cmd, int *member, const mto_word_t *words, int argc, char *const argv[])
+{
+    int value = argc == 1 ? mto_word_value(words, argv[0]) : MTO_UNSET;
+
+    if (value == MTO_UNSET) {
+        return mto_value_error(cmd, argc > 0 ? argv[0] : "",
+                               apr_pstrcat(cmd->pool, "is not one of ", words[1].word, ", ", words[0].word, NULL));
+    }
+    if (*member != MTO_UNSET) {
+        return mto_value_twice(cmd, argv[0]);
+    }
+    *member = value;
+    return NULL;
+}
+
 static const char *set_require_tls(cmd_parms *cmd, mto_directory_config_t *directory, int argc, char *const argv[])
 {
     static const mto_word_t words[] = {{"off", 0}, {"on", 1}, {NULL, 0}};
-    int                     value = argc == 1 ? mto_word_value(words, argv[0]) : MTO_UNSET;
 
-    if (value == MTO_UNSET) {
-        return mto_value_error(cmd, argc > 0 ? argv[0] : "", "is not one of on, off");
-    }
-    if (directory->require_tls != MTO_UNSET) {
-        return mto_value_twice(cmd, argv[0]);
-    }
-    directory->require_tls = value;
-    return NULL;
+    return set_switch(cmd, &directory->require_tls, words, argc, argv);
+}
+
+static const char *set_other_clients(cmd_parms *cmd, mto_directory_config_t *directory, int argc, char *const argv[])
+{
+    static const mto_word_t words[] = {{"refuse", 0}, {"pass", 1}, {NULL, 0}};
+
+    return set_switch(cmd, &directory->other_clients, words, argc, argv);
 }
 
 /* A directive of context D, for cmd->info. */
@@ -196,6 +215,7 @@ static const location_directive_t location_mutual_tls = {set_location_mutual_tls
 static const location_directive_t accept_issuers = {set_accept_issuers};
 static const location_directive_t token_source = {set_token_source};
 static const location_directive_t require_tls = {set_require_tls};
+static const location_directive_t other_clients = {set_other_clients};
 
 /* A mistake in the server's files is an error of configtest. One in an .htaccess is met by a request, and httpd would
  * answer that with 500; it is kept instead, and refuses requests to this directory with 503. */
@@ -252,6 +272,9 @@ static const char *set_word(cmd_parms *cmd, void *config, const char *word)
 
 #define PATHS_AT(member)  (void *)APR_OFFSETOF(mto_written_t, policy.member)
 #define SOURCE_AT(member) (void *)APR_OFFSETOF(mto_written_t, source.member)
+#define TRUST_AT(member)  (void *)APR_OFFSETOF(mto_written_t, binding_trust.member)
+#define CLIENT_AT(member) (void *)APR_OFFSETOF(mto_client_section_t, member)
+#define FILES_AT(member)  (void *)APR_OFFSETOF(mto_trust_files_t, member)
 
 /* RSRC_CONF: servers, and blocks in them. OR_AUTHCFG: directories, Locations, .htaccess. */
 const command_rec mto_directives[] = {
@@ -307,5 +330,29 @@ const command_rec mto_directives[] = {
                       "where the token is looked for: header, cookie:NAME"),
     AP_INIT_TAKE_ARGV("MTLSOAuthRequireTLS", set_in_location, (void *)&require_tls, OR_AUTHCFG,
                       "on or off: whether a token over clear text is refused"),
+    AP_INIT_TAKE1("MTLSOAuthBindingCACertificateFile", mto_value_set_file, TRUST_AT(ca_file), RSRC_CONF,
+                  "PEM file of the CAs that the certificates of bound tokens must chain to"),
+    AP_INIT_TAKE1("MTLSOAuthBindingCRLFile", mto_value_set_file, TRUST_AT(crl_file), RSRC_CONF,
+                  "PEM file of these CAs' CRLs"),
+    AP_INIT_RAW_ARGS(MTO_CLIENT_SECTION, mto_client_section_read, NULL, RSRC_CONF,
+                     "an OAuth client that authenticates by certificate: its client_id"),
+    AP_INIT_TAKE1("MTLSOAuthClientsFile", mto_client_set_clients_file, NULL, RSRC_CONF,
+                  "JSON file of OAuth clients' metadata (RFC 7591)"),
+    AP_INIT_TAKE2("MTLSOAuthClientSubject", mto_client_section_set_subject, NULL, RSRC_CONF,
+                  "dn, dns, uri, ip or email, and the name that the client's certificate has"),
+    AP_INIT_TAKE1("MTLSOAuthClientCertificateFile", mto_client_section_set_file, CLIENT_AT(certificate_file), RSRC_CONF,
+                  "PEM file of the client's own certificate"),
+    AP_INIT_TAKE1("MTLSOAuthClientJWKSFile", mto_client_section_set_file, CLIENT_AT(jwks_file), RSRC_CONF,
+                  "the client's JWK Set, with its certificates in x5c"),
+    AP_INIT_TAKE1("MTLSOAuthClientKeyID", mto_client_section_set_key_id, NULL, RSRC_CONF,
+                  "kid of the only key of the JWK Set that counts"),
+    AP_INIT_TAKE1("MTLSOAuthClientCACertificateFile", mto_client_set_trust_file, FILES_AT(ca_file), RSRC_CONF,
+                  "PEM file of the CAs that certificates of tls_client_auth clients must chain to"),
+    AP_INIT_TAKE1("MTLSOAuthClientCRLFile", mto_client_set_trust_file, FILES_AT(crl_file), RSRC_CONF,
+                  "PEM file of these CAs' CRLs"),
+    AP_INIT_TAKE1("MTLSOAuthForwardClientCert", mto_client_set_forward, NULL, RSRC_CONF,
+                  "header that tells the back end the client's certificate, or off"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthOtherClients", set_in_location, (void *)&other_clients, OR_AUTHCFG,
+                      "refuse or pass: clients of other methods than tls_client_auth and self_signed_tls_client_auth"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
 };

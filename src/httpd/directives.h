@@ -2,9 +2,11 @@
 #ifndef MTO_DIRECTIVES_H
 #define MTO_DIRECTIVES_H
 
+#include "core/name.h"
 #include "core/policy.h"
 #include "io/key_source.h"
 #include "io/keystore.h"
+#include "io/watched_object.h"
 
 #include <httpd.h>
 
@@ -12,13 +14,20 @@
 
 extern module AP_MODULE_DECLARE_DATA auth_mtls_oauth_module;
 
-/* The AuthType that this module answers to; compared without case. */
-#define MTO_AUTH_TYPE "mTLS-OAuth"
+/* The AuthTypes that this module answers to; compared without case. */
+#define MTO_AUTH_TYPE        "mTLS-OAuth"
+#define MTO_CLIENT_AUTH_TYPE "TLS-Client-Auth"
+
+/* The files of a trust, which go together; NULL: none. */
+typedef struct {
+    const char *ca_file, *crl_file;
+} mto_trust_files_t;
 
 /* The settings that stand in servers and blocks alike, as written. */
 typedef struct {
     mto_settings_t        policy;
     mto_source_settings_t source;
+    mto_trust_files_t     binding_trust;
 } mto_written_t;
 
 /* One <MTLSOAuthIssuer> section. */
@@ -32,6 +41,18 @@ typedef struct {
     mto_key_source_t          keys;         /* as written; servers.c finishes it */
 } mto_block_t;
 
+/* One <MTLSOAuthClient> section; texts are NULL when nobody wrote them. */
+typedef struct {
+    const char       *id;
+    const char       *where; /* "file:line", for messages */
+    mto_name_kind_t   subject_kind;
+    const char       *subject;
+    const char       *certificate_file;
+    const char       *jwks_file;
+    const char       *key_id;
+    mto_trust_files_t trust;
+} mto_client_section_t;
+
 /* Where a token is looked for. */
 typedef struct {
     const char *cookie; /* name of the cookie; NULL: the Authorization header */
@@ -44,6 +65,7 @@ typedef struct {
     int                       accepted_in_htaccess;
     const apr_array_header_t *token_sources; /* mto_token_source_t; NULL: unset, header */
     int                       require_tls;   /* 1, 0 or MTO_UNSET: on */
+    int                       other_clients; /* 1: passed on, 0: refused, or MTO_UNSET: refused */
     const char               *mistake;       /* what is wrong in an .htaccess, and where; NULL: nothing */
 } mto_directory_config_t;
 
@@ -57,7 +79,15 @@ typedef struct {
     apr_array_header_t       *warnings;   /* const char *: what is allowed and probably not meant */
     const char               *state_directory; /* MTLSOAuthStateDir of the main server; NULL: unset, "": off */
     apr_array_header_t       *keystores;       /* of the main server: mto_keystore_t *, all there are */
-    struct mto_log_limit_t   *log_limits;      /* one a refusal, for tokens of no known issuer: answer.c */
+    apr_array_header_t       *watched;         /* of the main server: mto_watched_object_t *, all there are */
+    struct mto_log_limit_t   *log_limits;      /* one a refusal, for requests of no known issuer: answer.c */
+    apr_array_header_t       *client_sections; /* mto_client_section_t * */
+    mto_client_section_t     *open_client;     /* the section being read; NULL: none */
+    const char               *clients_file;    /* NULL: none */
+    mto_trust_files_t         client_trust_files;
+    mto_watched_object_t     *clients;             /* finished: mto_clients_t; NULL: none is registered */
+    mto_watched_object_t     *client_trust;        /* finished: mto_trust_t; NULL: none */
+    const char               *forward_client_cert; /* header; NULL and "": off */
 } mto_server_config_t;
 
 extern const command_rec mto_directives[];

@@ -2,6 +2,7 @@
 
 #include "core/base64url.h"
 #include "httpd/directives.h"
+#include "httpd/registry.h"
 #include "httpd/servers.h"
 
 #include <apr_strings.h>
@@ -133,6 +134,33 @@ static void print_keys(apr_file_t *out, const mto_issuer_t *issuer)
     mto_keyset_release(keys);
 }
 
+/* The files that an object is made of, as the directives that name them. */
+static void print_object(apr_file_t *out, const mto_watched_object_t *object)
+{
+    const apr_array_header_t *files = object != NULL ? mto_watched_object_files(object) : NULL;
+    int                       i;
+
+    for (i = 0; files != NULL && i < files->nelts; i++) {
+        const mto_object_file_t *file = &APR_ARRAY_IDX(files, i, mto_object_file_t);
+
+        print_text(out, file->directive, file->name);
+    }
+}
+
+static void print_clients(apr_file_t *out, const server_rec *server)
+{
+    const mto_server_config_t *config = mto_server_config_of(server);
+    mto_clients_t             *clients = mto_registry_clients(server);
+
+    print_text(out, "MTLSOAuthForwardClientCert", config->forward_client_cert);
+    print_object(out, config->client_trust);
+    print_object(out, config->clients);
+    if (clients != NULL) {
+        apr_file_printf(out, "    # OAuth clients: %" APR_SIZE_T_FMT "\n", (apr_size_t)mto_clients_count(clients));
+    }
+    mto_clients_release(clients);
+}
+
 static void print_issuer(apr_file_t *out, const mto_issuer_t *issuer)
 {
     const mto_policy_t   *policy = &issuer->policy;
@@ -162,6 +190,7 @@ static void print_issuer(apr_file_t *out, const mto_issuer_t *issuer)
     apr_file_printf(out, "    MTLSOAuthRemoteUserSuffix \"%s\"\n", settings->remote_user_suffix);
     print_paths(out, "MTLSOAuthClientIDClaim", settings->client_id_claims);
     print_paths(out, "MTLSOAuthRequiredClaims", settings->required_claims);
+    print_object(out, issuer->binding_trust);
     print_keys(out, issuer);
     apr_file_printf(out, "  </MTLSOAuthIssuer>\n");
 }
@@ -184,6 +213,7 @@ static void print_server(apr_file_t *out, server_rec *server, const server_rec *
     for (i = 0; i < config->policies->nelts; i++) {
         print_issuer(out, mto_issuer_of(APR_ARRAY_IDX(config->policies, i, const mto_policy_t *)));
     }
+    print_clients(out, server);
     for (i = 0; i < config->warnings->nelts; i++) {
         apr_file_printf(out, "  warning: %s\n", APR_ARRAY_IDX(config->warnings, i, const char *));
     }

@@ -27,6 +27,9 @@ APLOG_USE_MODULE(auth_mtls_oauth);
  */
 #define SHARED_KEY "mod_auth_mtls_oauth leases 2"
 
+/* How often files are looked at. */
+#define WATCH_INTERVAL apr_time_from_sec(1)
+
 /* Seconds that the end of a child waits for its thread. The thread itself needs none; a signal that came while a
  * request held a lock may. */
 #define JOIN_SECONDS 3
@@ -152,12 +155,21 @@ int mto_refresh_watch(apr_pool_t *pool, server_rec *main_server)
     (void)pool;
     child.main_server = main_server;
     mto_renewal_watch(mto_servers_keystores(main_server), log_says, NULL);
+    mto_servers_renew_watched(main_server, log_says, NULL);
     return DECLINED;
 }
 
 static void *renew_until_stopped(void *unused)
 {
+    apr_time_t looked_at = 0;
+
     while (!atomic_load(&child.stop)) {
+        apr_time_t now = apr_time_now();
+
+        if (now - looked_at >= WATCH_INTERVAL || now < looked_at) {
+            looked_at = now;
+            mto_servers_renew_watched(child.main_server, log_says, NULL);
+        }
         mto_renewal_step(child.renewal);
     }
     return unused;
@@ -204,7 +216,7 @@ void mto_refresh_start(apr_pool_t *pool, server_rec *main_server)
     child.main_server = main_server;
     (void)ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
     child.waiters = threads >= 16 ? (unsigned)threads / 8 : 1;
-    if (stores->nelts == 0) {
+    if (stores->nelts == 0 && mto_server_config_of(main_server)->watched->nelts == 0) {
         return;
     }
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);

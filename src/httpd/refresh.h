@@ -1,4 +1,4 @@
-/* The thread of each child that keeps keys fresh, and what all children share for it. */
+/* The thread of each child that keeps keys, trusts and clients fresh, and what all children share for it. */
 #ifndef MTO_REFRESH_H
 #define MTO_REFRESH_H
 
@@ -12,8 +12,8 @@ void mto_refresh_prepare(server_rec *main_server);
 /* Starts the child's thread, and has it stopped and joined before the child's pool ends. Hook child_init. */
 void mto_refresh_start(apr_pool_t *child, server_rec *main_server);
 
-/* Keeps the parent's key files fresh, so that a child that starts late does not begin with keys that were taken away
- * since. Hook monitor, which httpd runs in the parent every ten seconds. */
+/* Keeps what the parent made of files fresh, so that a child that starts late does not begin with keys that were taken
+ * away since. Hook monitor, which httpd runs in the parent every ten seconds. */
 int mto_refresh_watch(apr_pool_t *pool, server_rec *main_server);
 
 /* How many requests of this process may wait for one source at once: DESIGN section 4, fixed sizes. */

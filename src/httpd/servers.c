@@ -1,6 +1,7 @@
 #include "httpd/servers.h"
 
 #include "httpd/answer.h"
+#include "httpd/registry.h"
 #include "httpd/values.h"
 
 #include <apr_hash.h>
@@ -13,10 +14,11 @@ APLOG_USE_MODULE(auth_mtls_oauth);
 #define ERROR_LINE APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0
 
 typedef struct {
-    apr_pool_t *pool;
-    server_rec *main_server;
-    apr_hash_t *keystores; /* identity of a key source -> mto_keystore_t *: sources are shared by content */
-    int         mistakes;
+    apr_pool_t    *pool;
+    server_rec    *main_server;
+    apr_hash_t    *keystores; /* identity of a key source -> mto_keystore_t *: sources are shared by content */
+    mto_registry_t registry;
+    int            mistakes;
 } finishing_t;
 
 const mto_issuer_t *mto_issuer_of(const mto_policy_t *policy)
@@ -203,6 +205,42 @@ static void check_blocks(finishing_t *finishing, server_rec *server, const apr_a
     }
 }
 
+/* Files of a trust go together: of block, server and main server the first place that names any. */
+static mto_watched_object_t *binding_trust_of(finishing_t *finishing, server_rec *server, const mto_block_t *block)
+{
+    const mto_trust_files_t *places[] = {&block->written.binding_trust,
+                                         &mto_server_config_of(server)->written.binding_trust,
+                                         &mto_server_config_of(finishing->main_server)->written.binding_trust};
+    mto_watched_object_t    *trust;
+    const char              *error;
+    int                      i = 0;
+
+    while (i < 2 && places[i]->ca_file == NULL && places[i]->crl_file == NULL) {
+        i++;
+    }
+    trust = mto_registry_trust(&finishing->registry, places[i], &mto_binding_trust_directives, &error);
+    if (error != NULL) {
+        ap_log_error(ERROR_LINE, server, "%s: <MTLSOAuthIssuer %s>: %s", block->where, block->issuer, error);
+        finishing->mistakes++;
+    }
+    return trust;
+}
+
+/* Clients, and what the back end is told of certificates. */
+static void finish_clients(finishing_t *finishing, server_rec *server)
+{
+    mto_server_config_t *config = mto_server_config_of(server);
+    const char          *error = mto_registry_finish(&finishing->registry, server);
+
+    if (config->forward_client_cert == NULL) {
+        config->forward_client_cert = mto_server_config_of(finishing->main_server)->forward_client_cert;
+    }
+    if (error != NULL) {
+        ap_log_error(ERROR_LINE, server, "%s", error);
+        finishing->mistakes++;
+    }
+}
+
 static void finish_server(finishing_t *finishing, server_rec *server)
 {
     mto_server_config_t      *config = mto_server_config_of(server);
@@ -228,11 +266,13 @@ static void finish_server(finishing_t *finishing, server_rec *server)
         issuer->policy.audiences = block->audiences;
         issuer->policy.settings = mto_settings_merge(&defaults, &block->written.policy);
         issuer->keystore = keystore_of(finishing, server, block, &source_defaults);
+        issuer->binding_trust = binding_trust_of(finishing, server, block);
         issuer->log_limits = mto_log_limits_create(finishing->pool);
         APR_ARRAY_PUSH(policies, const mto_policy_t *) = &issuer->policy;
     }
     config->policies = policies;
     config->log_limits = mto_log_limits_create(finishing->pool);
+    finish_clients(finishing, server);
 }
 
 /* --- MTLSOAuthAcceptIssuers --------------------------------------------------------------------------------------- */
@@ -301,10 +341,11 @@ static void check_accepting(finishing_t *finishing, server_rec *server)
 
 int mto_servers_finish(apr_pool_t *pool, server_rec *main_server)
 {
-    finishing_t finishing = {pool, main_server, apr_hash_make(pool), 0};
+    finishing_t finishing = {pool, main_server, apr_hash_make(pool), {pool, main_server}, 0};
     server_rec *server;
 
     mto_server_config_of(main_server)->keystores = apr_array_make(pool, 4, sizeof(mto_keystore_t *));
+    mto_server_config_of(main_server)->watched = apr_array_make(pool, 4, sizeof(mto_watched_object_t *));
     for (server = main_server; server != NULL; server = server->next) {
         if (mto_server_is_own(server, main_server)) {
             finish_server(&finishing, server);
@@ -321,4 +362,14 @@ int mto_servers_finish(apr_pool_t *pool, server_rec *main_server)
 const apr_array_header_t *mto_servers_keystores(const server_rec *main_server)
 {
     return mto_server_config_of(main_server)->keystores;
+}
+
+void mto_servers_renew_watched(const server_rec *main_server, mto_says_fn *say, void *baton)
+{
+    const apr_array_header_t *watched = mto_server_config_of(main_server)->watched;
+    int                       i;
+
+    for (i = 0; i < watched->nelts; i++) {
+        mto_watched_object_renew(APR_ARRAY_IDX(watched, i, mto_watched_object_t *), say, baton);
+    }
 }

@@ -11,8 +11,9 @@
 typedef struct {
     mto_policy_t            policy; /* first, so that a policy leads back here: mto_issuer_of */
     const mto_block_t      *block;
-    mto_keystore_t         *keystore;   /* shared with every block that names the same source */
-    struct mto_log_limit_t *log_limits; /* one a refusal: answer.c */
+    mto_keystore_t         *keystore;      /* shared with every block that names the same source */
+    mto_watched_object_t   *binding_trust; /* mto_trust_t that certificates of bound tokens must be under; NULL: any */
+    struct mto_log_limit_t *log_limits;    /* one a refusal: answer.c */
 } mto_issuer_t;
 
 /* The issuer that a policy of mto_server_config_t.policies is the start of. */
@@ -24,6 +25,9 @@ int mto_servers_finish(apr_pool_t *pool, server_rec *main_server);
 
 /* All keystores (mto_keystore_t *) of the finished servers, each once. */
 const apr_array_header_t *mto_servers_keystores(const server_rec *main_server);
+
+/* Makes the trusts and clients of all servers anew whose files changed. One thread at a time. */
+void mto_servers_renew_watched(const server_rec *main_server, mto_says_fn *say, void *baton);
 
 /* Whether that block is among blocks (mto_block_t *). */
 int mto_block_is_in(const mto_block_t *block, const apr_array_header_t *blocks);

@@ -285,7 +285,7 @@ int mto_value_says_any(cmd_parms *cmd, int argc, char *const argv[], const char 
 
 mto_written_t mto_written_unset(void)
 {
-    mto_written_t unset = {mto_settings_unset(), mto_source_settings_unset()};
+    mto_written_t unset = {mto_settings_unset(), mto_source_settings_unset(), {NULL, NULL}};
 
     return unset;
 }

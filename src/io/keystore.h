@@ -6,6 +6,7 @@
 #include "core/keyset.h"
 #include "io/key_source.h"
 #include "io/lease.h"
+#include "io/says.h"
 #include "io/state_file.h"
 
 #include <apr_pools.h>
@@ -13,16 +14,6 @@
 
 /* How long a request waits for keys, and a watched file or another process's work is looked for. */
 #define MTO_KEYSTORE_WAIT apr_time_from_sec(2)
-
-/* How grave what a keystore says is. */
-typedef enum {
-    MTO_SAYS_INFO,
-    MTO_SAYS_WARNING,
-    MTO_SAYS_ERROR,
-} mto_says_t;
-
-/* A keystore does not log; it tells: text is one line about this source. */
-typedef void mto_says_fn(void *baton, mto_says_t grave, const char *text);
 
 typedef struct mto_keystore_t mto_keystore_t;
 

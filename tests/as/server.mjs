@@ -8,6 +8,8 @@
 //
 //     issuer               https://localhost:PORT, or with a path behind that
 //     port, mtlsPort       both on 127.0.0.1; only the second one asks for a client certificate
+//     behind               true: a server in front ends TLS and authenticates the clients. One port, without TLS; the
+//                          certificate is the one that it says in Client-Cert (RFC 9440)
 //     key, certificate     PEM files of both ports
 //     clientAuthority      PEM file: who vouches for tls_client_auth
 //     log                  file that gets one JSON line a request
@@ -18,6 +20,7 @@
 
 import { X509Certificate } from 'node:crypto';
 import { appendFileSync, readFileSync } from 'node:fs';
+import http from 'node:http';
 import https from 'node:https';
 
 import Provider, { errors } from 'oidc-provider';
@@ -36,7 +39,15 @@ let readings = 0;
 
 const say = (line) => process.stdout.write(`${line}\n`);
 
+const forwardedCertificate = (ctx) => {
+  const field = /^:([A-Za-z0-9+/]+=*):$/.exec(ctx.get('client-cert'));
+  return field ? new X509Certificate(Buffer.from(field[1], 'base64')) : undefined;
+};
+
 const peerCertificate = (ctx) => {
+  if (settings.behind) {
+    return forwardedCertificate(ctx);
+  }
   const { raw } = ctx.socket.getPeerCertificate();
   return raw ? new X509Certificate(raw) : undefined;
 };
@@ -45,6 +56,9 @@ const peerCertificate = (ctx) => {
 const subject = (certificate) => certificate.subject.split('\n').reverse().join(',');
 
 const subjectMatches = (ctx, property, expected) => {
+  if (settings.behind) {
+    return true;
+  }
   const certificate = peerCertificate(ctx);
   if (property === 'tls_client_auth_subject_dn') {
     return subject(certificate) === expected;
@@ -83,7 +97,7 @@ function makeProvider() {
     cookies: { keys: ['not used: no browser comes here'] },
     clientDefaults: { id_token_signed_response_alg: signingKey().alg },
     clientAuthMethods: ['tls_client_auth', 'self_signed_tls_client_auth', 'client_secret_basic', 'client_secret_post'],
-    discovery: {
+    discovery: settings.behind ? {} : {
       mtls_endpoint_aliases: Object.fromEntries(ENDPOINTS.map((name) => [`${name}_endpoint`, mtls + base + paths[name]])),
     },
     features: {
@@ -96,7 +110,7 @@ function makeProvider() {
         tlsClientAuth: true,
         selfSignedTlsClientAuth: true,
         getCertificate: peerCertificate,
-        certificateAuthorized: (ctx) => ctx.socket.authorized,
+        certificateAuthorized: (ctx) => settings.behind || ctx.socket.authorized,
         certificateSubjectMatches: subjectMatches,
       },
       resourceIndicators: { enabled: true, getResourceServerInfo: resourceServer },
@@ -106,6 +120,7 @@ function makeProvider() {
     },
     ttl: { ClientCredentials: (ctx, token) => token.resourceServer.accessTokenTTL },
   });
+  provider.proxy = Boolean(settings.behind);
   provider.on('server_error', (ctx, error) => console.error(error));
   const callback = provider.callback();
   const metadata = `/.well-known/oauth-authorization-server${base}`;
@@ -147,7 +162,8 @@ function read() {
 const listening = [];
 
 async function listen(port, requestCert) {
-  const server = https.createServer({ ...tlsOptions(), requestCert, rejectUnauthorized: false }, serve);
+  const server = settings.behind ? http.createServer(serve)
+    : https.createServer({ ...tlsOptions(), requestCert, rejectUnauthorized: false }, serve);
   await new Promise((resolve, reject) => {
     server.once('error', reject).listen(port, '127.0.0.1', resolve);
   });
@@ -158,7 +174,7 @@ process.on('SIGHUP', () => {
   readings += 1;
   try {
     read();
-    listening.forEach((server) => server.setSecureContext(tlsOptions()));
+    listening.forEach((server) => server.setSecureContext?.(tlsOptions()));
     say(`ready ${readings}`);
   } catch (error) {
     say(`failed ${readings}: ${error.message}`);
@@ -169,6 +185,8 @@ process.stdin.on('end', () => process.exit(0)).resume();
 
 read();
 await listen(settings.port, false);
-await listen(settings.mtlsPort, true);
+if (!settings.behind) {
+  await listen(settings.mtlsPort, true);
+}
 readings = 1;
 say(`ready ${readings}`);

@@ -13,6 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "httpd"))
 
 from support import environment, sanitizer  # noqa: E402  the line above is how it is found
+from support.client_pki import SUBJECT, ClientPki, certificate_jwk  # noqa: E402
+from support.clients import named, write_json  # noqa: E402
 from support.keys import Key, write_jwks  # noqa: E402
 from support.pki import Pki  # noqa: E402
 from support.server import Host, Httpd  # noqa: E402
@@ -45,7 +47,7 @@ def read(path):
 
 
 def headed():
-    """[(directive, text)] of the sections about directives; <MTLSOAuthIssuer> goes by its name without brackets."""
+    """[(directive, text)] of the sections about directives; those that are sections go by their names without brackets."""
     texts = re.split(r"^## ", read(DIRECTIVES), flags=re.M)
     found = (re.match(r"`<?(MTLSOAuth\w+)>?`\n(.*)", text, flags=re.S) for text in texts)
     return [(match[1], match[2]) for match in found if match]
@@ -77,9 +79,9 @@ def fences(text):
 
 
 def indented(text):
-    """(line, content) of every indented block with an issuer in it: a README in plain text has no fences."""
+    """(line, content) of every indented block with a directive in it: a README in plain text has no fences."""
     for block in re.finditer(r"(?:^(?: {4,}.*)?\n)+", text, flags=re.M):
-        if "<MTLSOAuthIssuer " in block[0]:
+        if re.search(r"^\s*<?MTLSOAuth", block[0], flags=re.M):
             yield text.count("\n", 0, block.start()) + 1, textwrap.dedent(block[0])
 
 
@@ -119,6 +121,7 @@ def home():
     shutil.copy(pki.authority.path, conf / "issuer-ca.pem")
     shutil.copy(pki.owner.path, conf / "client.crt")
     shutil.copy(pki.owner.key_path, conf / "client.key")
+    write_client_files(conf, directory)
     modules = directory / "modules"
     modules.mkdir()
     for path in {path.name: path for path in [*environment.MODULES_DIR.glob("*.so"), environment.MODULE]}.values():
@@ -126,6 +129,18 @@ def home():
     yield directory, pki
     if not environment.KEEP:
         shutil.rmtree(directory)
+
+
+def write_client_files(conf, directory):
+    """What the documents name for OAuth clients."""
+    work = directory / "clients"
+    work.mkdir()
+    pki = ClientPki(work)
+    write_json(conf / "clients.json", [named("reports", "dn", SUBJECT)])
+    write_jwks(conf / "client.jwks", certificate_jwk(pki.batch, kid="tls-2024"))
+    shutil.copy(pki.ca_file, conf / "client-ca.pem")
+    shutil.copy(pki.foreign_root.path, conf / "partner-ca.pem")
+    (conf / "client-ca.crl").write_text(pki.crl(pki.root) + pki.crl(pki.issuing))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 
 from support import environment
 from support.client import Connection, tls_context
+from support.client_pki import ClientPki
 from support.keys import Key, write_jwks
 from support.pki import Pki
 from support.server import Httpd
@@ -36,6 +37,14 @@ def work():
 @pytest.fixture(scope="session")
 def pki(work):
     return Pki(work)
+
+
+@pytest.fixture(scope="session")
+def client_pki(work):
+    """The CAs and certificates of OAuth clients."""
+    directory = work / "clients"
+    directory.mkdir()
+    return ClientPki(directory)
 
 
 @pytest.fixture(scope="session")

@@ -273,7 +273,7 @@ def test_wrong_configuration_does_not_start(make_httpd, files):
         server.start()
 
 
-def test_sample_configuration(make_httpd, pki, key):
+def test_sample_configuration(make_httpd, pki, client_pki, key):
     """The sample we ship passes word for word, without a warning, once the files it names are there."""
     server = make_httpd(f'Include "{environment.SOURCE}/httpd.conf.sample"\n')
     for name in ("conf", "logs"):
@@ -283,6 +283,10 @@ def test_sample_configuration(make_httpd, pki, key):
     (conf / "server.key").write_text(Path(pki.server.key_path).read_text())
     (conf / "issuer.pem").write_text(key.public_pem())
     write_jwks(conf / "issuer.jwks", key.jwk())
+    (conf / "clients.json").write_text("[]")
+    (conf / "client-ca.pem").write_text(client_pki.root.pem)
+    (conf / "client-ca.crl").write_text(client_pki.crl(client_pki.root))
+    (conf / "client.crt").write_text(client_pki.batch.pem)
     code, said = server.configtest("DUMP_MTLS_OAUTH")
     assert (code, "Syntax OK" in said) == (0, True), said
     assert "MTLSOAuthIssuer" in said and "warning" not in said, said

@@ -255,3 +255,45 @@ def certificate_pem(certificate):
 
 def certificate_der(certificate):
     return certificate.public_bytes(serialization.Encoding.DER)
+
+
+# the time of authorities and what they issue
+THEN = datetime.datetime(2027, 1, 15, 8, 0, 0)
+DAY = datetime.timedelta(days=1)
+TYPES = {"C": NameOID.COUNTRY_NAME, "O": NameOID.ORGANIZATION_NAME, "OU": NameOID.ORGANIZATIONAL_UNIT_NAME,
+         "CN": NameOID.COMMON_NAME, "UID": NameOID.USER_ID}
+
+
+def name(*rdns):
+    """Each RDN a text such as "CN=a" or "CN=a+UID=1", in the order of the certificate."""
+    def attribute(text):
+        kind, value = text.split("=", 1)
+        return x509.NameAttribute(TYPES[kind], value)
+    return x509.Name([x509.RelativeDistinguishedName(map(attribute, rdn.split("+"))) for rdn in rdns])
+
+
+class Authority:
+    """A root that issues certificates and CRLs around THEN."""
+
+    def __init__(self, common_name="CA"):
+        self.key, self.name = make_key("P-256"), name(f"CN={common_name}")
+        self.x509 = self._builder(self.name, self.key, THEN + DAY).add_extension(
+            x509.BasicConstraints(True, None), critical=True).sign(self.key, hashes.SHA256())
+
+    def _builder(self, subject, key, until):
+        return (x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key.public_key())
+                .serial_number(x509.random_serial_number()).not_valid_before(THEN - DAY).not_valid_after(until))
+
+    def issue(self, subject, *alternatives, until=THEN + DAY):
+        builder = self._builder(subject, make_key("P-256"), until)
+        if alternatives:
+            builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        return builder.sign(self.key, hashes.SHA256())
+
+    def crl(self, *revoked, until=THEN + DAY):
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self.name).last_update(THEN - DAY)
+        for certificate in revoked:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(certificate.serial_number)
+                .revocation_date(THEN - DAY).build())
+        return builder.next_update(until).sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

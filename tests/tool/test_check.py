@@ -6,7 +6,8 @@ import time
 
 import bench
 import pytest
-from bench import AUDIENCE, ISSUER, claims, encode, fails, field, private_jwk, public_jwk, run, token, write_json
+from bench import (AUDIENCE, ISSUER, THEN, Authority, claims, encode, fails, field, name, private_jwk, public_jwk,
+                   run, token, write_json)
 
 NOW = 1_800_000_000
 FROZEN = {"iat": NOW - 10, "exp": NOW + 600}
@@ -124,6 +125,35 @@ def test_binding(check, made, owner, thief, policy, is_bound, whose, wanted):
         assert field(outcome, "binding") == wanted
     else:
         assert_refused(outcome, wanted, BINDING)
+
+
+CHAINS = {
+    "good": (lambda ca: (ca.issue(name("CN=a")), None), None),
+    "good by the CRL": (lambda ca: (ca.issue(name("CN=a")), ca.crl()), None),
+    "of another CA": (lambda ca: (Authority("Other").issue(name("CN=a")), None), "certificate_untrusted"),
+    "no CRL in force": (lambda ca: (ca.issue(name("CN=a")), ca.crl(until=THEN)), "certificate_untrusted"),
+    "expired": (lambda ca: (ca.issue(name("CN=a"), until=THEN), None), "certificate_expired"),
+    "revoked": (lambda ca: (lambda certificate: (certificate, ca.crl(certificate)))(ca.issue(name("CN=a"))),
+                "certificate_revoked"),
+}
+
+
+@pytest.mark.parametrize("row", CHAINS)
+def test_binding_to_a_certificate_of_a_ca(check, made, tmp_path, row):
+    make, wanted = CHAINS[row]
+    authority = Authority()
+    certificate, crl = make(authority)
+    (tmp_path / "cert").write_bytes(bench.certificate_pem(certificate))
+    (tmp_path / "ca").write_bytes(bench.certificate_pem(authority.x509))
+    options = ["--cert", tmp_path / "cert", "--binding-ca", tmp_path / "ca"]
+    if crl:
+        (tmp_path / "crl").write_bytes(crl)
+        options += ["--binding-crl", tmp_path / "crl"]
+    outcome = check(made(cnf={"x5t#S256": bench.x5t(certificate)}), *options, code=1 if wanted else 0)
+    if wanted:
+        assert_refused(outcome, wanted, BINDING)
+    else:
+        assert field(outcome, "binding") == "bound"
 
 
 # what the header says instead -> code, step
@@ -278,9 +308,10 @@ def test_every_refusal_code_of_a_token_is_met_here():
     met |= {row[2] for row in OPTIONS} | {"signature_invalid", "token_too_large", "token_malformed", "keys_unavailable"}
     page = (bench.SOURCE / "docs" / "refusals.md").read_text()
     codes = {line[4:-1] for line in page.splitlines() if line.startswith("## `")}
+    met |= {row[1] for row in CHAINS.values()}
     elsewhere = {"no_token", "token_repeated", "request_malformed", "tls_required", "issuer_not_accepted",
                  "claim_denied"}
-    assert codes - met == elsewhere
+    assert {code for code in codes - met if not code.startswith(("client_", "form_"))} == elsewhere
 
 
 @pytest.mark.parametrize("step", range(8))

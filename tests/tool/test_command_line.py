@@ -6,7 +6,7 @@ import bench
 import pytest
 from bench import fails, run
 
-VERBS = ("check", "inspect", "thumbprint", "verify-jws", "mint", "keygen")
+VERBS = ("check", "check-client", "inspect", "thumbprint", "verify-jws", "mint", "keygen")
 MINT = ("mint", "--key", "k", "--issuer", "i", "--subject", "s")
 
 
@@ -51,6 +51,12 @@ def test_no_verb_is_a_usage_error():
     (("check", "--issuer"), "--issuer wants ISS"),
     (("check", "--issuer", "i", "--issuer=j", "t"), "--issuer is given twice"),
     (("check", "--issuer", "i", "--jwks", "f"), "TOKEN|- is missing"),
+    (("check", "--issuer", "i", "--jwks", "f", "--binding-crl", "f", "t"), "--binding-crl without --binding-ca"),
+    (("check-client", "--clients", "f"), "--client-id is missing"),
+    (("check-client", "--client-id", "i"), "--clients is missing"),
+    (("check-client", "--client-id", "i", "--clients", "f", "--crl", "f"), "--crl without --ca"),
+    (("check-client", "--client-id", "i", "--clients", "f"), "f: No such file"),
+    (("check-client", "--client-id", "i", "--clients", "f", "t"), "one argument too many"),
     (("inspect",), "TOKEN|- is missing"),
     (("inspect", "a", "b"), "one argument too many"),
     (("inspect", ""), "there is no token"),

@@ -61,7 +61,7 @@ def test_times_are_told_from_now(offset, text):
     (unsigned({"alg": "ES256"}, {"exp": "soon"}), "claims_malformed"),
     (unsigned({"alg": "ES256"}, {"x": "y" * 20000}), "token_too_large"),
     (unsigned({"alg": "ES256"}, claims())[:-5], "token_malformed"),
-])
+], ids=["none", "HS256", "crit", "exp", "size", "cut"])
 def test_what_cannot_be_admitted_is_still_shown(text, code):
     outcome = run("inspect", text)
     assert shown(outcome, "header") and shown(outcome, "claims")

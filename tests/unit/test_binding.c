@@ -1,5 +1,5 @@
 /* binding: every cell of the table in DESIGN section 3, and the certificate of RFC 8705 appendix A. */
-#include "support.h"
+#include "hierarchy.h"
 
 #include "core/binding.h"
 #include "vectors.h"
@@ -121,7 +121,9 @@ static void check(const char *cnf, const mto_certificate_t *certificate, mto_mut
 
     refusal = mto_claims_read(&claims, payload, strlen(payload), &verdict);
     if (refusal == MTO_ADMITTED) {
-        refusal = mto_binding_decide(&claims.confirmation, certificate, use, &verdict);
+        const mto_shown_t shown = {certificate, NULL, NOW};
+
+        refusal = mto_binding_decide(&claims.confirmation, &shown, use, &verdict);
     }
     mto_claims_clear(&claims);
     assert_int_equal(refusal, verdict.refusal);
@@ -224,11 +226,75 @@ static void every_bit_of_the_thumbprint_counts(const void *unused)
 static void detail_names_a_hex_thumbprint(const void *unused)
 {
     mto_confirmation_t confirmation = {MTO_CONFIRMATION_MALFORMED, {0}, "x5t#S256 is hex"};
+    const mto_shown_t  shown = {NULL, NULL, NOW};
     mto_verdict_t      verdict = MTO_VERDICT_INIT;
 
     (void)unused;
-    assert_int_equal(mto_binding_decide(&confirmation, NULL, REQUEST, &verdict), MTO_BINDING_MALFORMED);
+    assert_int_equal(mto_binding_decide(&confirmation, &shown, REQUEST, &verdict), MTO_BINDING_MALFORMED);
     assert_string_equal(verdict.detail, "x5t#S256 is hex");
+}
+
+/* --- MTLSOAuthBindingCACertificateFile: cell M of the table asks for more ------------------------------------------
+ */
+
+typedef struct {
+    const char *name;
+    const char *(*crl)(void);
+    X509 *(*shown)(void);
+    const char *request; /* and required */
+    const char *none;
+} chain_t;
+
+static X509 *leaf_self_signed(void)
+{
+    return certificate_make((specification_t){.common_name = "leaf"});
+}
+
+static const chain_t chains[] = {
+    {"good", NULL, leaf, BOUND, UNCHECKED},
+    {"good by the CRLs", crls_leaf_revoked, leaf, BOUND, UNCHECKED},
+    {"self-signed", NULL, leaf_self_signed, "certificate_untrusted", UNCHECKED},
+    {"a CA's", NULL, middle, "certificate_untrusted", UNCHECKED},
+    {"expired", NULL, leaf_expired, "certificate_expired", UNCHECKED},
+    {"revoked", crls_leaf_revoked, leaf_revoked, "certificate_revoked", UNCHECKED},
+    {"no CRL in force", crls_begin_later, leaf, "certificate_untrusted", UNCHECKED},
+};
+
+/* The outcome for a token whose cnf has this thumbprint; "": none. */
+static void check_under_trust(const char *x5t, const mto_shown_t *shown, mto_mutual_tls_t use, const char *wanted)
+{
+    const char   *payload = support_text("{\"cnf\":" SHAPE("%s") "}", x5t), *outcome;
+    mto_verdict_t verdict = MTO_VERDICT_INIT;
+    mto_refusal_t refusal;
+    mto_claims_t  claims;
+
+    if (*x5t == '\0') {
+        payload = "{}";
+    }
+    assert_int_equal(mto_claims_read(&claims, payload, strlen(payload), &verdict), MTO_ADMITTED);
+    refusal = mto_binding_decide(&claims.confirmation, shown, use, &verdict);
+    mto_claims_clear(&claims);
+    outcome = refusal == MTO_ADMITTED ? mto_binding_word(verdict.binding) : mto_refusal_row(refusal)->code;
+    assert_string_equal(outcome, wanted);
+    assert_true((refusal != MTO_ADMITTED) == (verdict.detail[0] != '\0'));
+}
+
+static void chain_counts_where_the_thumbprint_matches(const void *data)
+{
+    const chain_t    *row = data;
+    mto_trust_t      *trust = trust_of(ca_both(), row->crl != NULL ? row->crl() : NULL);
+    mto_certificate_t certificate = certificate_der(row->shown());
+    const mto_shown_t shown = {&certificate, trust, NOW}, nothing = {NULL, trust, NOW};
+    char              x5t[MTO_X5T_TEXT_LENGTH + 1];
+
+    mto_certificate_x5t_text(&certificate, x5t);
+    check_under_trust(x5t, &shown, REQUEST, row->request);
+    check_under_trust(x5t, &shown, REQUIRED, row->request);
+    check_under_trust(x5t, &shown, NONE, row->none);
+    check_under_trust(RFC8705_A_X5T, &shown, REQUEST, C_MISMATCH);
+    check_under_trust(x5t, &nothing, REQUEST, C_MISSING);
+    check_under_trust("", &shown, REQUEST, UNBOUND);
+    mto_trust_release(trust);
 }
 
 int main(void)
@@ -238,5 +304,6 @@ int main(void)
     support_case("RFC 8705 section 6.3, a renewed certificate differs", renewed_certificate_differs);
     support_case("all 256 bits are compared", every_bit_of_the_thumbprint_counts);
     support_case("DESIGN section 3, the detail names a hex thumbprint", detail_names_a_hex_thumbprint);
+    support_table("DESIGN section 3, a chain is wanted", chain_counts_where_the_thumbprint_matches, TABLE(chains));
     return support_run("binding");
 }

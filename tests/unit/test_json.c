@@ -3,6 +3,7 @@
 
 #include "core/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -113,6 +114,117 @@ static void check_text(const char *text, size_t length, const char *wanted)
     json_decref(value);
 }
 
+/* How an array was read: the texts of its elements with a line feed behind each. */
+typedef struct {
+    char   seen[200];
+    size_t stop_at; /* the element that is not wanted */
+} elements_t;
+
+static int note_element(void *baton, size_t position, const json_t *element)
+{
+    elements_t *elements = baton;
+    char       *text = json_dumps(element, JSON_COMPACT);
+
+    strncat(elements->seen, support_text("%s\n", text), sizeof elements->seen - strlen(elements->seen) - 1);
+    free(text);
+    return position != elements->stop_at;
+}
+
+typedef struct {
+    const char *name;
+    const char *text;
+    const char *seen;
+    const char *reason; /* NULL: accepted */
+    size_t      position;
+} array_t;
+
+#define NOT_JSON "not JSON"
+
+static const array_t arrays[] = {
+    {"empty", "[]", "", NULL, 0},
+    {"empty, with white space", " [ \n] \r\n", "", NULL, 0},
+    {"one", "[{}]", "{}\n", NULL, 1},
+    {"some, with white space", "\t[ {\"a\":1} , {\"b\":[{}]}\n,{\"c\":\"]},{[\\\"\"}]",
+     "{\"a\":1}\n{\"b\":[{}]}\n{\"c\":\"]},{[\\\"\"}\n", NULL, 3},
+
+    {"strings that end with a backslash", "[{\"a\":\"\\\\\"},{\"]\":\"\\\\\\\\\"}]",
+     "{\"a\":\"\\\\\"}\n{\"]\":\"\\\\\\\\\"}\n", NULL, 2},
+
+    {"an object", "{}", "", "not a JSON array", 0},
+    {"nothing", "", "", "not a JSON array", 0},
+    {"white space alone", "  ", "", "not a JSON array", 0},
+    {"a number in it", "[{},1]", "{}\n", NOT_JSON, 1},
+    {"a string in it", "[\"{}\"]", "", NOT_JSON, 0},
+    {"an array in it", "[{},[]]", "{}\n", "not a JSON object", 1},
+    {"a member twice", "[{},{\"a\":1,\"\\u0061\":2}]", "{}\n", TWICE, 1},
+    {"NUL", "[{\"a\":\"\\u0000\"}]", "", NUL_TEXT, 0},
+    {"invalid UTF-8", "[{\"a\":\"\xff\"}]", "", "not valid UTF-8", 0},
+    {"comma in front", "[,{}]", "", NOT_JSON, 0},
+    {"comma behind", "[{},]", "{}\n", NOT_JSON, 1},
+    {"comma alone", "[,]", "", NOT_JSON, 0},
+    {"comma twice", "[{},,{}]", "{}\n", NOT_JSON, 1},
+    {"no comma", "[{}{}]", "{}\n", NOT_JSON, 1},
+    {"never closed", "[{}", "{}\n", NOT_JSON, 1},
+    {"never closed, comma behind", "[{},", "{}\n", NOT_JSON, 1},
+    {"opened alone", "[", "", NOT_JSON, 0},
+    {"element never closed", "[{\"a\":1]", "", NOT_JSON, 0},
+    {"ends in a string", "[{\"a", "", NOT_JSON, 0},
+    {"ends with a backslash", "[{\"a\\", "", NOT_JSON, 0},
+    {"closed by the other bracket", "[{]]", "", NOT_JSON, 0},
+    {"closed too often", "[{}]]", "{}\n", NOT_JSON, 1},
+    {"bytes behind", "[{}]x", "{}\n", NOT_JSON, 1},
+    {"a second array", "[{}][{}]", "{}\n", NOT_JSON, 1},
+};
+
+static void array_is_read(const void *data)
+{
+    const array_t *row = data;
+    elements_t     elements = {"", 100};
+    size_t         position = 100;
+    const char    *reason = NULL;
+    int whole = mto_json_each_object(row->text, strlen(row->text), note_element, &elements, &position, &reason);
+
+    assert_string_equal(elements.seen, row->seen);
+    assert_true(whole == (row->reason == NULL));
+    if (!whole) {
+        assert_string_equal(reason, row->reason);
+    }
+    assert_int_equal(position, row->position);
+}
+
+static void array_is_left_at_an_unwanted_element(const void *unused)
+{
+    elements_t  elements = {"", 1};
+    size_t      position;
+    const char *reason = "";
+
+    (void)unused;
+    assert_false(mto_json_each_object("[{},{},{}]", 10, note_element, &elements, &position, &reason));
+    assert_string_equal(elements.seen, "{}\n{}\n");
+    assert_null(reason);
+    assert_int_equal(position, 1);
+}
+
+/* The array itself is the first of MTO_JSON_DEPTH levels. */
+static void array_depth_is_bounded(const void *unused)
+{
+    int depth;
+
+    (void)unused;
+    for (depth = MTO_JSON_DEPTH - 1; depth <= MTO_JSON_DEPTH; depth++) {
+        const char *text = support_text("[%s1%s]", support_repeat("{\"a\":", depth), support_repeat("}", depth));
+        const char *reason = NULL;
+        elements_t  elements = {"", 100};
+        size_t      position;
+        int         whole = mto_json_each_object(text, strlen(text), note_element, &elements, &position, &reason);
+
+        assert_true(whole == (depth < MTO_JSON_DEPTH));
+        if (!whole) {
+            assert_string_equal(reason, "nested too deep");
+        }
+    }
+}
+
 static void row_is_read(const void *data)
 {
     const row_t *row = data;
@@ -192,5 +304,8 @@ int main(void)
     support_case("3000 siblings are no depth", siblings_are_no_depth);
     support_case("the length decides, not a NUL", length_is_kept);
     support_case("a string member is told from others", string_member_is_told_from_others);
+    support_table("an array of objects, as strictly", array_is_read, TABLE(arrays));
+    support_case("an array is left at an element that is not wanted", array_is_left_at_an_unwanted_element);
+    support_case("DESIGN section 4, at most 32 levels in an array", array_depth_is_bounded);
     return support_run("json");
 }

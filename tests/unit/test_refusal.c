@@ -38,8 +38,21 @@ static const row_t rows[] = {
     {"binding_unsupported", MTO_BINDING_UNSUPPORTED, 401, "invalid_token"},
     {"certificate_missing", MTO_CERTIFICATE_MISSING, 401, "invalid_token"},
     {"certificate_mismatch", MTO_CERTIFICATE_MISMATCH, 401, "invalid_token"},
+    {"certificate_untrusted", MTO_CERTIFICATE_UNTRUSTED, 401, "invalid_token"},
+    {"certificate_expired", MTO_CERTIFICATE_EXPIRED, 401, "invalid_token"},
+    {"certificate_revoked", MTO_CERTIFICATE_REVOKED, 401, "invalid_token"},
     {"claim_denied", MTO_CLAIM_DENIED, 403, NULL},
     {"keys_unavailable", MTO_KEYS_UNAVAILABLE, 503, NULL},
+    {"client_id_missing", MTO_CLIENT_ID_MISSING, 400, "invalid_request"},
+    {"client_id_repeated", MTO_CLIENT_ID_REPEATED, 400, "invalid_request"},
+    {"client_auth_mixed", MTO_CLIENT_AUTH_MIXED, 400, "invalid_request"},
+    {"form_malformed", MTO_FORM_MALFORMED, 400, "invalid_request"},
+    {"form_too_large", MTO_FORM_TOO_LARGE, 413, "invalid_request"},
+    {"client_unknown", MTO_CLIENT_UNKNOWN, 401, "invalid_client"},
+    {"client_certificate_missing", MTO_CLIENT_CERTIFICATE_MISSING, 401, "invalid_client"},
+    {"client_subject_mismatch", MTO_CLIENT_SUBJECT_MISMATCH, 401, "invalid_client"},
+    {"client_untrusted", MTO_CLIENT_UNTRUSTED, 401, "invalid_client"},
+    {"client_certificate_unregistered", MTO_CLIENT_CERTIFICATE_UNREGISTERED, 401, "invalid_client"},
 };
 
 static void assert_same_text(const char *text, const char *wanted)
@@ -87,16 +100,26 @@ static void every_refusal_is_tested(const void *unused)
     }
 }
 
+/* Those that follow one another have one description. */
+static void assert_same_description(mto_refusal_t first, mto_refusal_t last)
+{
+    mto_refusal_t refusal;
+
+    for (refusal = first; refusal <= last; refusal++) {
+        assert_string_equal(mto_refusal_row(refusal)->description, mto_refusal_row(first)->description);
+    }
+}
+
 static void binding_refusals_look_the_same(const void *unused)
 {
-    static const mto_refusal_t binding[] = {MTO_BINDING_MISSING, MTO_BINDING_MALFORMED, MTO_BINDING_UNSUPPORTED,
-                                            MTO_CERTIFICATE_MISSING, MTO_CERTIFICATE_MISMATCH};
-    size_t                     i;
-
     (void)unused;
-    for (i = 1; i < sizeof binding / sizeof binding[0]; i++) {
-        assert_string_equal(mto_refusal_row(binding[i])->description, mto_refusal_row(binding[0])->description);
-    }
+    assert_same_description(MTO_BINDING_MISSING, MTO_CERTIFICATE_REVOKED);
+}
+
+static void client_refusals_look_the_same(const void *unused)
+{
+    (void)unused;
+    assert_same_description(MTO_CLIENT_UNKNOWN, MTO_CLIENT_CERTIFICATE_UNREGISTERED);
 }
 
 static void number_without_a_row_refuses(const void *unused)
@@ -158,6 +181,7 @@ int main(void)
     support_table("RFC 6750 section 3, characters of error_description", row_is_fit_for_a_header, TABLE(rows));
     support_case("every refusal has a row here", every_refusal_is_tested);
     support_case("DESIGN section 3, binding refusals look the same to the client", binding_refusals_look_the_same);
+    support_case("RFC 6749 section 5.2, a client learns nothing from the difference", client_refusals_look_the_same);
     support_case("a refusal without a row refuses", number_without_a_row_refuses);
     support_table("DESIGN section 4, words of MTLS_OAUTH_BINDING", word_is_as_designed, TABLE(words));
     support_case("DESIGN section 4, no word while nothing is decided", nothing_decided_has_no_word);

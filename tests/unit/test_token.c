@@ -1,6 +1,6 @@
 /* token: read, proven once, admitted at every request (DESIGN section 2, "One request"; issue and RFC named per table).
  */
-#include "support.h"
+#include "hierarchy.h"
 
 #include "core/token.h"
 #include "vectors.h"
@@ -525,7 +525,7 @@ static mto_refusal_t admit_at(const mto_token_t *token, const mto_keyset_t *keys
                               mto_verdict_t *verdict)
 {
     const mto_demand_t   nothing = {0};
-    const mto_occasion_t occasion = {now, NULL, keys, &nothing};
+    const mto_occasion_t occasion = {now, NULL, keys, &nothing, NULL};
 
     return mto_token_admit(token, &occasion, verdict);
 }
@@ -583,7 +583,7 @@ static void issuer_and_audience_are_demanded(const void *data)
     const mto_demand_t location = {row->accepted != NULL ? support_texts(row->accepted, NULL) : NULL,
                                    row->location != NULL ? support_texts(row->location, NULL) : NULL, 0};
     const mto_keyset_t  *keys = signing_keys();
-    const mto_occasion_t occasion = {NOW, NULL, keys, &location};
+    const mto_occasion_t occasion = {NOW, NULL, keys, &location, NULL};
     const char          *aud = row->aud != NULL ? support_text(",\"aud\":%s", row->aud) : "";
     mto_verdict_t        verdict = MTO_VERDICT_INIT;
     mto_policy_t        *policy = support_policy();
@@ -749,7 +749,7 @@ static void binding_is_decided_and_reported(const void *data)
     const binding_t     *row = data;
     const mto_demand_t   location = {NULL, NULL, row->location_requires};
     const mto_keyset_t  *keys = signing_keys();
-    const mto_occasion_t occasion = {NOW, shown_certificate(row->shown), keys, &location};
+    const mto_occasion_t occasion = {NOW, shown_certificate(row->shown), keys, &location, NULL};
     mto_verdict_t        verdict = MTO_VERDICT_INIT;
     mto_policy_t        *policy = support_policy();
     mto_refusal_t        refusal;
@@ -765,6 +765,39 @@ static void binding_is_decided_and_reported(const void *data)
                         row->outcome);
     assert_int_equal(verdict.reported, row->reported);
     assert_true((verdict.detail[0] != '\0') == (refusal != MTO_ADMITTED || row->reported != MTO_ADMITTED));
+}
+
+/* MTLSOAuthBindingCACertificateFile counts for the policy that is enforced and for the one that is reported. */
+static void trust_is_asked_by_both_policies(const void *unused)
+{
+    static const struct {
+        mto_mutual_tls_t use, report;
+        mto_refusal_t    refusal, reported;
+    } rows[] = {
+        {REQUEST, NONE, MTO_CERTIFICATE_UNTRUSTED, MTO_ADMITTED},
+        {NONE, REQUEST, MTO_ADMITTED, MTO_CERTIFICATE_UNTRUSTED},
+        {NONE, NONE, MTO_ADMITTED, MTO_ADMITTED},
+    };
+    const mto_demand_t   location = {NULL, NULL, 0};
+    const mto_keyset_t  *keys = signing_keys();
+    mto_trust_t         *trust = trust_of(ca_root(), NULL);
+    const mto_occasion_t occasion = {NOW, shown_certificate(MATCHING), keys, &location, trust};
+    mto_policy_t        *policy = support_policy();
+    size_t               i;
+
+    (void)unused;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        mto_verdict_t verdict = MTO_VERDICT_INIT;
+        mto_token_t  *token;
+
+        policy->settings.use_mutual_tls = (int)rows[i].use;
+        policy->settings.report_mutual_tls = (int)rows[i].report;
+        token = proven(signed_token("{" CLAIMS ",\"exp\":1700000300" BOUND_TO "}"), keys, policy);
+        support_assert_refusal(mto_token_admit(token, &occasion, &verdict), rows[i].refusal, &verdict);
+        assert_int_equal(verdict.reported, rows[i].reported);
+        mto_token_release(token);
+    }
+    mto_trust_release(trust);
 }
 
 /* --- Admit: of several faults the first is told ---------------------------------------------------------------------
@@ -796,7 +829,7 @@ static void admit_has_an_order(const void *data)
     mto_token_t         *token = proven(signed_token("{" CLAIMS ",\"exp\":1700000300" BOUND_TO "}"), keys, policy);
     const mto_occasion_t occasion = {row->faults >= 5 ? NOW + apr_time_from_sec(400) : NOW,
                                      shown_certificate(row->faults >= 1 ? NO_CERTIFICATE : MATCHING),
-                                     row->faults >= 2 ? keys_removed() : keys, &location};
+                                     row->faults >= 2 ? keys_removed() : keys, &location, NULL};
     mto_verdict_t verdict = MTO_VERDICT_INIT;
     mto_refusal_t refusal;
 
@@ -842,7 +875,7 @@ typedef struct {
 static int work_once(const shared_t *shared, int i)
 {
     const mto_demand_t   nothing = {0};
-    const mto_occasion_t occasion = {NOW, shared->certificate, shared->keys, &nothing};
+    const mto_occasion_t occasion = {NOW, shared->certificate, shared->keys, &nothing, NULL};
     mto_verdict_t        why = MTO_VERDICT_INIT, forged = MTO_VERDICT_INIT, verdict = MTO_VERDICT_INIT, again = verdict;
     mto_token_t         *token = NULL, *other = NULL;
     mto_presented_t     *presented = NULL;
@@ -926,6 +959,7 @@ int main(void)
     support_table("DESIGN section 2, the key still in force", key_is_still_in_force, TABLE(key_sets));
     support_case("DESIGN section 2, a key now for another alg", key_with_another_alg_is_another_key);
     support_table("DESIGN section 3, binding", binding_is_decided_and_reported, TABLE(bindings));
+    support_case("DESIGN section 3, a chain is wanted by both policies", trust_is_asked_by_both_policies);
     support_table("the order of admit", admit_has_an_order, TABLE(orders));
     support_case("the last reference frees", last_reference_frees);
     support_case("THREATS, threads share keys and tokens", threads_share_keys_and_tokens);

@@ -99,9 +99,10 @@ def _base64_der(certificate):
 
 
 class AuthorizationServer:
-    """One running server. `resources` and `clients` are members of its configuration (see server.mjs); `path` is the issuer's."""
+    """One running server. `resources` and `clients` are members of its configuration (see server.mjs); `path` is the issuer's;
+    `front` is the origin of the server that it stands behind, if it does."""
 
-    def __init__(self, directory, pki, keys, clients, resources, path="", rfc8414=True):
+    def __init__(self, directory, pki, keys, clients, resources, path="", rfc8414=True, front=None):
         self.directory = Path(directory)
         self._home = install()
         self._pki = pki
@@ -110,11 +111,11 @@ class AuthorizationServer:
         self._configuration = self.directory / "as.json"
         self._log = self.directory / "as.log"
         self._output = b""
-        port, mtls_port = free_ports(2)
-        self.issuer = f"https://localhost:{port}{path}"
-        self.mtls = f"https://localhost:{mtls_port}{path}"
+        self.port, mtls_port = free_ports(2)
+        self.issuer = (front or f"https://localhost:{self.port}") + path
+        self.mtls = (front or f"https://localhost:{mtls_port}") + path
         self._settings = {
-            "issuer": self.issuer, "port": port, "mtlsPort": mtls_port, "key": pki.server.key_path, "certificate": pki.server.path,
+            "issuer": self.issuer, "port": self.port, "mtlsPort": mtls_port, "behind": front is not None, "key": pki.server.key_path, "certificate": pki.server.path,
             "clientAuthority": pki.authority.path, "log": str(self._log), "rfc8414": rfc8414, "resources": resources, "clients": clients}
         self._sign_with(keys, keys[0])
 

@@ -8,11 +8,13 @@ from support.client import Answer
 
 @dataclass
 class Stream:
-    """One request of a batch."""
+    """One request of a batch; a `body` makes it a POST, `sized` False leaves its length open (in a batch of one)."""
 
     path: str
     token: str = None
     headers: tuple = ()
+    body: bytes = None
+    sized: bool = True
 
 
 def fetch(directory, authority, port, host, streams, certificate=None, tls="1.3"):
@@ -26,12 +28,19 @@ def fetch(directory, authority, port, host, streams, certificate=None, tls="1.3"
                   "--write-out", "%{http_version} %{num_connects}\n"]
         if certificate:
             words += ["--cert", certificate.path, "--key", certificate.key_path]
+        if stream.body is not None and stream.sized:
+            with open(f"{directory}/form.{number}", "wb") as file:
+                file.write(stream.body)
+            words += ["--data-binary", f"@{directory}/form.{number}"]
+        elif stream.body is not None:
+            words += ["--request", "POST", "--upload-file", "-"]
         for name, value in (*stream.headers, *([("Authorization", f"Bearer {stream.token}")] if stream.token else [])):
             words += ["--header", f"{name}: {value}"]
         words.append(f"https://{host}:{port}{stream.path}")
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    told = [line.split() for line in done.stdout.splitlines()]
+    sent = next((stream.body for stream in streams if not stream.sized), b"")
+    done = subprocess.run(words, input=sent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    told = [line.split() for line in done.stdout.decode().splitlines()]
     assert {version for version, _ in told} == {"2"}, done.stdout
     answers = [_answer(f"{directory}/head.{number}", f"{directory}/body.{number}") for number in range(len(streams))]
     return answers, sum(int(opened) for _, opened in told)

@@ -1,5 +1,8 @@
 """One private httpd: writes its configuration, starts, reloads and stops it, and reads its log."""
 
+import itertools
+import os
+import random
 import re
 import signal
 import socket
@@ -17,7 +20,8 @@ MODULES = ["log_config", "unixd", "authn_core", "authz_core", "authz_user", "aut
 # what a test reads off an answer: the user, and the environment the module set
 SHOWN = {"X-User": "REMOTE_USER", "X-Auth-Type": "AUTH_TYPE", **{
     "X-" + name.title().replace("_", "-"): f"reqenv:MTLS_OAUTH_{name}" for name in (
-        "ISSUER", "SUBJECT", "CLIENT_ID", "SCOPE", "JTI", "BINDING", "CERT_THUMBPRINT", "REFUSAL", "REPORTED")}}
+        "ISSUER", "SUBJECT", "CLIENT_ID", "CLIENT_AUTH_METHOD", "SCOPE", "JTI", "BINDING", "CERT_THUMBPRINT", "REFUSAL",
+        "REPORTED")}}
 
 FILES = {"public.txt": "for everyone\n", "api/secret.txt": "the secret\n"}
 
@@ -34,13 +38,14 @@ class Host:
 
 class Httpd:
     """`main` is configuration of the main server; `{root}` in any text is the document root; `without` are
-    modules of httpd to leave out, mod_http2 unless a test needs it; `ours` is "first" or "last" to be loaded."""
+    modules of httpd to leave out, mod_http2 unless a test needs it, `more` others to load; `ours` is "first" or
+    "last" to be loaded."""
 
     def __init__(self, directory, pki, main="", hosts=(), files=None, level="debug", mpm="event", ours="last",
-                 without=("http2",)):
+                 without=("http2",), more=()):
         self.directory = Path(directory)
         self._pki = pki
-        self._modules = [f"mpm_{mpm}", *(name for name in MODULES if name not in without)]
+        self._modules = [f"mpm_{mpm}", *(name for name in [*MODULES, *more] if name not in without)]
         self._ours = ours
         self._process = None
         self._changed = 0
@@ -209,12 +214,27 @@ def load_modules(names, ours):
 
 
 def free_ports(count):
-    """Loopback ports nobody listens on now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
+    """Loopback ports nobody listens on now, and that nobody who asks here, or for any port, is given soon."""
+    ports = []
+    while len(ports) < count:
+        port = next(_ports)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+            ports.append(port)
+        except OSError:
+            continue
     return ports
+
+
+def _own_ports():
+    """Each process that runs tests has its own, below those that the system gives to who asks for any."""
+    first, each = 12000, 2000
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw9").removeprefix("gw")) % 10
+    start = random.randrange(each)
+    return itertools.cycle(first + each * worker + (start + step) % each for step in range(each))
+
+
+_ports = _own_ports()
 
 
 def parent_of(process):
