@@ -3,6 +3,7 @@
  *
  * This file is the story of one request under AuthType mTLS-OAuth, and the module record. The story of AuthType
  * TLS-Client-Auth is in client_auth.c. */
+#include "core/token_cache.h"
 #include "httpd/answer.h"
 #include "httpd/authorize.h"
 #include "httpd/bearer.h"
@@ -63,33 +64,105 @@ static mto_refusal_t prove_with_keys(mto_exchange_t *exchange, mto_presented_t *
     return first.refusal;
 }
 
-/* Whose rules the token falls under, whether its signature and claims hold to them, and then everything that depends on
- * this request, decided anew each time. */
-static mto_refusal_t decide(request_rec *r, const mto_demand_t *demand, mto_exchange_t *exchange,
-                            mto_presented_t *presented, mto_verdict_t *verdict)
+/* The exchange keeps the reference to its token for as long as the request lives. */
+static void take_token(request_rec *r, mto_exchange_t *exchange, mto_token_t *token)
 {
-    const mto_server_config_t *server = mto_server_config_of(r->server);
-    mto_occasion_t             occasion = {.now = r->request_time, .certificate = exchange->certificate};
-    const mto_policy_t        *policy;
-    mto_keyset_t              *keys;
-    mto_token_t               *token;
+    exchange->token = token;
+    exchange->issuer = mto_issuer_of(mto_token_policy(token));
+    apr_pool_cleanup_register(r->pool, token, release_token, apr_pool_cleanup_null);
+}
 
-    if (mto_policy_choose(&policy, server->policies, demand, mto_presented_claims(presented), verdict)
+/* Decides on a proven token, with the keys in force and the trust that the block has for certificates. */
+static void admit(mto_exchange_t *exchange, const mto_keyset_t *keys, mto_occasion_t *occasion, mto_verdict_t *verdict)
+{
+    mto_watched_object_t *trust = exchange->issuer->binding_trust;
+
+    occasion->keys = keys;
+    occasion->trust = mto_registry_take_trust(trust);
+    (void)mto_token_admit(exchange->token, occasion, verdict);
+    exchange->chain_trust = verdict->binding == MTO_BINDING_BOUND ? trust : NULL;
+    mto_trust_release(occasion->trust);
+    occasion->keys = NULL;
+    occasion->trust = NULL;
+}
+
+/* A token that this process has proven before at this server. Returns 0 when that does not help: the key that proved it
+ * is no longer in force, or here the token falls under another block; then it is to be looked at as if never seen. */
+static int decide_seen(request_rec *r, mto_exchange_t *exchange, mto_occasion_t *occasion, mto_verdict_t *verdict)
+{
+    const mto_policy_t *policy = mto_token_policy(exchange->token);
+    mto_keyset_t       *keys;
+
+    if (exchange->issuer->has_siblings
+        && mto_policy_choose(&policy, mto_server_config_of(r->server)->policies, occasion->location,
+                             mto_token_claims(exchange->token), verdict)
+               != MTO_ADMITTED) {
+        return 1;
+    }
+    if (policy != mto_token_policy(exchange->token)) {
+        return 0;
+    }
+    keys = mto_keystore_keys(exchange->issuer->keystore, occasion->now);
+    admit(exchange, keys, occasion, verdict);
+    mto_keyset_release(keys);
+    return verdict->refusal != MTO_KEY_UNKNOWN && verdict->refusal != MTO_KEYS_UNAVAILABLE;
+}
+
+/* Whose rules the token falls under, whether its signature and claims hold to them, and then everything that depends on
+ * this request. *presented: the caller's to free. *token: what has been proven, a new reference, or NULL. */
+static mto_refusal_t decide_unseen(request_rec *r, mto_exchange_t *exchange, mto_occasion_t *occasion,
+                                   mto_presented_t **presented, mto_token_t **token, mto_verdict_t *verdict)
+{
+    const mto_policy_t *policy;
+    mto_keyset_t       *keys;
+
+    *token = NULL;
+    if (mto_presented_read(presented, exchange->bearer.text, exchange->bearer.length, verdict) != MTO_ADMITTED) {
+        return verdict->refusal;
+    }
+    exchange->presented = *presented;
+    if (mto_policy_choose(&policy, mto_server_config_of(r->server)->policies, occasion->location,
+                          mto_presented_claims(*presented), verdict)
         != MTO_ADMITTED) {
         return verdict->refusal;
     }
     exchange->issuer = mto_issuer_of(policy);
-    if (prove_with_keys(exchange, presented, r->request_time, &keys, &token, verdict) == MTO_ADMITTED) {
-        exchange->token = token;
-        apr_pool_cleanup_register(r->pool, token, release_token, apr_pool_cleanup_null);
-        occasion.keys = keys;
-        occasion.location = demand;
-        occasion.trust = mto_registry_take_trust(exchange->issuer->binding_trust);
-        (void)mto_token_admit(token, &occasion, verdict);
-        exchange->chain_trust = verdict->binding == MTO_BINDING_BOUND ? exchange->issuer->binding_trust : NULL;
-        mto_trust_release(occasion.trust);
+    if (prove_with_keys(exchange, *presented, occasion->now, &keys, token, verdict) == MTO_ADMITTED) {
+        take_token(r, exchange, *token);
+        admit(exchange, keys, occasion, verdict);
     }
     mto_keyset_release(keys);
+    return verdict->refusal;
+}
+
+/* What has been proven is remembered; what depends on this request is decided anew each time. */
+static mto_refusal_t decide(request_rec *r, const mto_demand_t *demand, mto_exchange_t *exchange,
+                            mto_presented_t **presented, mto_verdict_t *verdict)
+{
+    const mto_server_config_t *server = mto_server_config_of(r->server);
+    mto_token_cache_t         *tokens = server->tokens;
+    mto_occasion_t  occasion = {.now = r->request_time, .certificate = exchange->certificate, .location = demand};
+    mto_token_key_t key;
+    mto_token_t    *token;
+
+    if (tokens != NULL && !mto_token_cache_key(tokens, server, exchange->bearer.text, exchange->bearer.length, &key)) {
+        tokens = NULL;
+    }
+    token = tokens != NULL ? mto_token_cache_get(tokens, &key) : NULL;
+    if (token != NULL) {
+        take_token(r, exchange, token);
+        ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r, "token seen before");
+        if (decide_seen(r, exchange, &occasion, verdict)) {
+            return verdict->refusal;
+        }
+        *verdict = (mto_verdict_t)MTO_VERDICT_INIT;
+        exchange->token = NULL;
+        exchange->issuer = NULL;
+    }
+    (void)decide_unseen(r, exchange, &occasion, presented, &token, verdict);
+    if (token != NULL && tokens != NULL) {
+        mto_token_cache_put(tokens, &key, token, occasion.now);
+    }
     return verdict->refusal;
 }
 
@@ -105,10 +178,8 @@ static int authenticate(request_rec *r, const mto_directory_config_t *directory,
         }
         exchange->certificate = mto_peer_certificate(r);
     }
-    if (verdict.refusal == MTO_ADMITTED
-        && mto_presented_read(&presented, exchange->bearer.text, exchange->bearer.length, &verdict) == MTO_ADMITTED) {
-        exchange->presented = presented;
-        (void)decide(r, &directory->demand, exchange, presented, &verdict);
+    if (verdict.refusal == MTO_ADMITTED) {
+        (void)decide(r, &directory->demand, exchange, &presented, &verdict);
     }
     status = verdict.refusal == MTO_ADMITTED ? mto_answer_admit(r, exchange, &verdict)
                                              : mto_answer_refuse(r, exchange, &verdict);
@@ -180,6 +251,12 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     return OK;
 }
 
+static void child_init(apr_pool_t *pchild, server_rec *main_server)
+{
+    mto_servers_remember_tokens(main_server);
+    mto_refresh_start(pchild, main_server);
+}
+
 static void register_hooks(apr_pool_t *pool)
 {
     static const char *const authz_core[] = {"mod_authz_core.c", NULL};
@@ -190,7 +267,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_test_config(mto_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_monitor(mto_refresh_watch, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(mto_refresh_start, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    mto_peer_watch();
     ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(mto_authorize, NULL, authz_core, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_post_read_request(mto_forward_strip, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -292,7 +292,7 @@ static int print_verdict(const mto_token_t *token, const mto_verdict_t *verdict)
     if (verdict->refusal != MTO_ADMITTED) {
         return mto_print_refusal(verdict);
     }
-    client = mto_token_client_id(token);
+    client = mto_token_texts(token)->client_id;
     (void)printf("admitted\nuser         %s\nclient       %s\nbinding      %s\n", mto_token_user(token),
                  client != NULL ? client : "(no claim names it)", mto_binding_word(verdict->binding));
     return MTO_EXIT_OK;

@@ -42,6 +42,11 @@ const mto_algorithm_t *mto_algorithm_find(const char *name)
     return NULL;
 }
 
+int mto_algorithm_number(const mto_algorithm_t *algorithm)
+{
+    return (int)(algorithm - rows);
+}
+
 unsigned mto_algorithm_bit(const mto_algorithm_t *algorithm)
 {
     return 1u << (algorithm - rows);

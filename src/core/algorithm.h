@@ -35,6 +35,9 @@ const mto_algorithm_t *mto_algorithm_at(int i);
 /* The row of that name, compared exactly; NULL: unknown (none and HS* are). */
 const mto_algorithm_t *mto_algorithm_find(const char *name);
 
+/* The number of a row: mto_algorithm_at the other way round. */
+int mto_algorithm_number(const mto_algorithm_t *algorithm);
+
 /* The bit of a row in a set of algorithms. */
 unsigned mto_algorithm_bit(const mto_algorithm_t *algorithm);
 

@@ -34,7 +34,11 @@ int mto_certificate_read_der(mto_certificate_t *certificate, const unsigned char
 {
     certificate->der = der;
     certificate->der_size = size;
-    return is_one_sequence(der, size) && EVP_Digest(der, size, certificate->x5t, NULL, EVP_sha256(), NULL) == 1;
+    if (!is_one_sequence(der, size) || EVP_Digest(der, size, certificate->x5t, NULL, EVP_sha256(), NULL) != 1) {
+        return 0;
+    }
+    mto_certificate_x5t_text(certificate, certificate->x5t_text);
+    return 1;
 }
 
 int mto_certificate_read_pem(mto_certificate_t *certificate, const char *pem, apr_pool_t *pool)

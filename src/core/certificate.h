@@ -13,6 +13,7 @@ typedef struct {
     const unsigned char *der;
     size_t               der_size;
     unsigned char        x5t[MTO_X5T_SIZE]; /* SHA-256 of der */
+    char x5t_text[MTO_X5T_TEXT_LENGTH + 1]; /* as x5t#S256 shows it: what a connection has is shown often */
 } mto_certificate_t;
 
 /* Hashes the der[0..size) of a certificate; borrowed, not parsed. Returns 0 when it is not one DER SEQUENCE, whole. */

@@ -44,8 +44,10 @@ static const kind_row_t kinds[] = {
 
 void mto_key_clear(mto_key_t *key)
 {
+    mto_verifier_free(key->verifier);
     EVP_PKEY_free(key->pkey);
     free(key->kid);
+    key->verifier = NULL;
     key->pkey = NULL;
     key->kid = NULL;
 }
@@ -255,7 +257,7 @@ static const char *key_finish(mto_key_t *key, EVP_PKEY *pkey, const char *kid, c
     if (!hash_key(pkey, key->kind, key->thumbprint)) {
         return "the key cannot be written in canonical form";
     }
-    if (kid != NULL && (key->kid = strdup(kid)) == NULL) {
+    if ((kid != NULL && (key->kid = strdup(kid)) == NULL) || (key->verifier = mto_verifier_create(pkey)) == NULL) {
         return "out of memory";
     }
     return NULL;

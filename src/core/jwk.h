@@ -3,6 +3,7 @@
 #define MTO_JWK_H
 
 #include "core/algorithm.h"
+#include "core/verifier.h"
 
 #include <jansson.h>
 #include <openssl/evp.h>
@@ -17,6 +18,7 @@
 
 typedef struct {
     EVP_PKEY              *pkey;
+    mto_verifier_t        *verifier; /* verifies with it; shared by threads, like the key */
     mto_key_kind_t         kind;
     char                  *kid;       /* NULL: the key has none */
     const mto_algorithm_t *algorithm; /* the only one it may be used with; NULL: any that fits its kind */

@@ -3,15 +3,9 @@
 #include "core/base64url.h"
 #include "core/json.h"
 
-#include <openssl/ecdsa.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Largest ECDSA signature in DER: two INTEGERs of 66 bytes and a sign octet each, in a SEQUENCE. */
-#define ECDSA_DER_SIZE (2 * (66 + 1 + 2) + 3)
 
 /* --- Reading ------------------------------------------------------------------------------------------------------ */
 
@@ -93,63 +87,6 @@ void mto_jws_clear(mto_jws_t *jws)
 
 /* --- Verifying ---------------------------------------------------------------------------------------------------- */
 
-/* R and S at their fixed length, as JOSE writes them, in the DER that OpenSSL reads. Returns the size, 0: no such form.
- */
-static size_t ecdsa_to_der(unsigned char der[ECDSA_DER_SIZE], const unsigned char *raw, size_t size, size_t part_size)
-{
-    ECDSA_SIG     *signature = NULL;
-    BIGNUM        *r = NULL, *s = NULL;
-    unsigned char *to = der;
-    int            der_size = 0;
-
-    if (size != 2 * part_size) {
-        return 0;
-    }
-    signature = ECDSA_SIG_new();
-    r = BN_bin2bn(raw, (int)part_size, NULL);
-    s = BN_bin2bn(raw + part_size, (int)part_size, NULL);
-    if (signature != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(signature, r, s) == 1) {
-        r = s = NULL; /* transferred */
-        der_size = i2d_ECDSA_SIG(signature, &to);
-    }
-    BN_free(r);
-    BN_free(s);
-    ECDSA_SIG_free(signature);
-    return der_size > 0 ? (size_t)der_size : 0;
-}
-
-static int verify_with(const mto_jws_t *jws, const mto_key_t *key)
-{
-    const mto_algorithm_t *algorithm = jws->algorithm;
-    const unsigned char   *signature = jws->signature;
-    size_t                 size = jws->signature_size;
-    unsigned char          der[ECDSA_DER_SIZE];
-    EVP_PKEY_CTX          *key_context = NULL; /* borrowed from context */
-    EVP_MD_CTX            *context;
-    int                    ok;
-
-    if (algorithm->part_size > 0) {
-        size = ecdsa_to_der(der, signature, size, algorithm->part_size);
-        signature = der;
-    }
-    else if (size != (size_t)EVP_PKEY_get_size(key->pkey)) {
-        return 0;
-    }
-    context = EVP_MD_CTX_new();
-    ok = size > 0 && context != NULL
-         && EVP_DigestVerifyInit_ex(context, &key_context, algorithm->digest, NULL, NULL, key->pkey, NULL) == 1;
-    if (ok && algorithm->padding != 0) {
-        ok = EVP_PKEY_CTX_set_rsa_padding(key_context, algorithm->padding) > 0;
-    }
-    if (ok && algorithm->padding == RSA_PKCS1_PSS_PADDING) {
-        /* RFC 7518 section 3.5: salt as long as the digest, MGF1 with the same digest (OpenSSL's default). */
-        ok = EVP_PKEY_CTX_set_rsa_pss_saltlen(key_context, RSA_PSS_SALTLEN_DIGEST) > 0;
-    }
-    ok = ok && EVP_DigestVerify(context, signature, size, (const unsigned char *)jws->text, jws->signed_size) == 1;
-    EVP_MD_CTX_free(context);
-    return ok;
-}
-
 /* Adds those of keys[0..count) that fit, up to the limit. Returns how many fit in all. */
 static size_t gather(const mto_key_t *candidates[MTO_JWS_CANDIDATES], size_t *gathered, const mto_key_t *keys,
                      size_t count, const mto_algorithm_t *algorithm)
@@ -197,7 +134,8 @@ mto_refusal_t mto_jws_verify(const mto_jws_t *jws, const mto_keyset_t *keys, uns
                                   jws->algorithm->name);
     }
     for (i = 0; i < count; i++) {
-        if (verify_with(jws, candidates[i])) {
+        if (mto_verifier_accepts(candidates[i]->verifier, jws->algorithm, jws->signature, jws->signature_size,
+                                 jws->text, jws->signed_size)) {
             ERR_clear_error();
             *signer = candidates[i];
             return MTO_ADMITTED;

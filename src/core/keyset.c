@@ -10,7 +10,8 @@ struct mto_keyset {
     atomic_uint references;
     uint64_t    serial;
     size_t      count;
-    mto_key_t  *keys; /* sealed: ordered by kid */
+    mto_key_t  *keys;    /* sealed: ordered by kid */
+    uint16_t   *by_hash; /* sealed: numbers of keys, ordered by thumbprint */
 };
 
 mto_keyset_t *mto_keyset_create(void)
@@ -42,6 +43,7 @@ void mto_keyset_release(mto_keyset_t *set)
         mto_key_clear(&set->keys[i]);
     }
     free(set->keys);
+    free(set->by_hash);
     free(set);
 }
 
@@ -52,6 +54,11 @@ static int compare_kids(const char *a, const char *b)
         return (a != NULL) - (b != NULL);
     }
     return strcmp(a, b);
+}
+
+static int compare_hashes(const mto_keyset_t *set, size_t a, size_t b)
+{
+    return memcmp(set->keys[a].thumbprint, set->keys[b].thumbprint, MTO_THUMBPRINT_SIZE);
 }
 
 void mto_keyset_seal(mto_keyset_t *set)
@@ -66,6 +73,12 @@ void mto_keyset_seal(mto_keyset_t *set)
             set->keys[j] = set->keys[j - 1];
         }
         set->keys[j] = key;
+    }
+    for (i = 0; i < set->count; i++) {
+        for (j = i; j > 0 && compare_hashes(set, set->by_hash[j - 1], i) > 0; j--) {
+            set->by_hash[j] = set->by_hash[j - 1];
+        }
+        set->by_hash[j] = (uint16_t)i;
     }
     set->serial = atomic_fetch_add(&last_serial, 1) + 1;
 }
@@ -83,6 +96,11 @@ const mto_key_t *mto_keyset_at(const mto_keyset_t *set, size_t i)
 uint64_t mto_keyset_serial(const mto_keyset_t *set)
 {
     return set->serial;
+}
+
+static const mto_key_t *key_by_hash(const mto_keyset_t *set, size_t i)
+{
+    return &set->keys[set->by_hash[i]];
 }
 
 /* Index of the first key whose kid is not less than kid. */
@@ -116,11 +134,25 @@ const mto_key_t *mto_keyset_find_kid(const mto_keyset_t *set, const char *kid, s
 int mto_keyset_holds(const mto_keyset_t *set, const unsigned char thumbprint[MTO_THUMBPRINT_SIZE],
                      const mto_algorithm_t *algorithm)
 {
-    size_t i;
+    size_t low = 0, high = set->count;
 
-    for (i = 0; i < set->count; i++) {
-        if (memcmp(set->keys[i].thumbprint, thumbprint, MTO_THUMBPRINT_SIZE) == 0
-            && mto_key_fits(&set->keys[i], algorithm)) {
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(key_by_hash(set, middle)->thumbprint, thumbprint, MTO_THUMBPRINT_SIZE) < 0) {
+            low = middle + 1;
+        }
+        else {
+            high = middle;
+        }
+    }
+    /* The same key may be there under several names. */
+    for (; low < set->count; low++) {
+        const mto_key_t *key = key_by_hash(set, low);
+
+        if (memcmp(key->thumbprint, thumbprint, MTO_THUMBPRINT_SIZE) != 0) {
+            break;
+        }
+        if (mto_key_fits(key, algorithm)) {
             return 1;
         }
     }
@@ -130,6 +162,7 @@ int mto_keyset_holds(const mto_keyset_t *set, const unsigned char thumbprint[MTO
 static const char *set_append(mto_keyset_t *set, const mto_key_t *key)
 {
     mto_key_t *keys;
+    uint16_t  *by_hash;
 
     if (set->count == MTO_KEYSET_KEYS) {
         return "more than 1000 keys";
@@ -138,8 +171,13 @@ static const char *set_append(mto_keyset_t *set, const mto_key_t *key)
     if (keys == NULL) {
         return "out of memory";
     }
-    keys[set->count++] = *key;
     set->keys = keys;
+    by_hash = realloc(set->by_hash, (set->count + 1) * sizeof *by_hash);
+    if (by_hash == NULL) {
+        return "out of memory";
+    }
+    set->by_hash = by_hash;
+    keys[set->count++] = *key;
     return NULL;
 }
 

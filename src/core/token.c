@@ -19,8 +19,10 @@ struct mto_token_t {
     const mto_policy_t    *policy;
     mto_claims_t           claims;
     char                  *user;
-    const char            *client_id; /* points into claims */
+    mto_token_texts_t      texts; /* point into claims, but scope may be joined */
+    char                  *joined_scope;
     char                  *kid;
+    size_t                 size;
     const mto_algorithm_t *algorithm; /* the proof: what verified, and the set that it came from */
     uint64_t               keyset_serial;
     unsigned char          key_thumbprint[MTO_THUMBPRINT_SIZE];
@@ -71,6 +73,46 @@ void mto_presented_free(mto_presented_t *presented)
         mto_claims_clear(&presented->claims);
         free(presented);
     }
+}
+
+/* --- What it takes ------------------------------------------------------------------------------------------------ */
+
+/* Bytes that malloc adds to a block, on average. */
+#define BLOCK 16
+
+/* Bytes of a JSON value as jansson 2.14 lays it out on 64 bits. */
+static size_t size_of_json(const json_t *value)
+{
+    size_t        i, size = 24 + BLOCK, slots = 8;
+    const char   *name;
+    const json_t *element;
+
+    if (json_is_string(value)) {
+        return 32 + BLOCK + json_string_length(value) + 1 + BLOCK;
+    }
+    if (json_is_array(value)) {
+        size += 16 + 8 * (json_array_size(value) > 8 ? json_array_size(value) : 8) + BLOCK;
+        json_array_foreach(value, i, element)
+        {
+            size += size_of_json(element);
+        }
+    }
+    if (json_is_object(value)) {
+        while (slots < json_object_size(value)) {
+            slots *= 2;
+        }
+        size += 56 + 16 * slots + BLOCK;
+        json_object_foreach((json_t *)value, name, element)
+        {
+            size += 56 + strlen(name) + 1 + BLOCK + size_of_json(element);
+        }
+    }
+    return size;
+}
+
+static size_t size_of_text(const char *text)
+{
+    return text != NULL ? strlen(text) + 1 + BLOCK : 0;
 }
 
 /* --- Prove -------------------------------------------------------------------------------------------------------- */
@@ -211,6 +253,53 @@ static mto_refusal_t read_user(char **user, const mto_claims_t *claims, const mt
     return MTO_ADMITTED;
 }
 
+/* The token's scope: scope, else scp; a string as it is, an array of strings joined by spaces (RFC 8693 section 4.2).
+ * *joined: to be freed, NULL when nothing had to be joined. Without memory, or with a value that cannot be shown: NULL.
+ */
+static const char *read_scope(const json_t *root, char **joined)
+{
+    const json_t *scope = json_object_get(root, "scope"), *element;
+    size_t        i, size = 1;
+    char         *to;
+
+    *joined = NULL;
+    if (scope == NULL) {
+        scope = json_object_get(root, "scp");
+    }
+    if (!json_is_array(scope)) {
+        return mto_claim_text(scope);
+    }
+    json_array_foreach(scope, i, element)
+    {
+        if (mto_claim_text(element) == NULL) {
+            return NULL;
+        }
+        size += json_string_length(element) + 1;
+    }
+    if (json_array_size(scope) == 0 || (*joined = to = malloc(size)) == NULL) {
+        return NULL;
+    }
+    json_array_foreach(scope, i, element)
+    {
+        to += snprintf(to, size - (size_t)(to - *joined), i == 0 ? "%s" : " %s", json_string_value(element));
+    }
+    return *joined;
+}
+
+/* What every request with this token shows, found out once. */
+static void read_texts(mto_token_t *token)
+{
+    const json_t *root = token->claims.root;
+
+    token->texts.subject = mto_claim_text(json_object_get(root, "sub"));
+    token->texts.client_id =
+        mto_claim_text(mto_claims_find_first(&token->claims, token->policy->settings.client_id_claims));
+    token->texts.scope = read_scope(root, &token->joined_scope);
+    token->texts.jti = mto_claim_text(json_object_get(root, "jti"));
+    token->size = sizeof *token + BLOCK + size_of_json(root) + size_of_text(token->user) + size_of_text(token->kid)
+                  + size_of_text(token->joined_scope);
+}
+
 static mto_refusal_t check_presented(const mto_presented_t *presented, const mto_policy_t *policy, mto_verdict_t *why)
 {
     const mto_claims_t *claims = &presented->claims;
@@ -258,7 +347,7 @@ mto_refusal_t mto_token_prove(mto_token_t **out, mto_presented_t *presented, con
     }
     token->claims = presented->claims;
     memset(&presented->claims, 0, sizeof presented->claims); /* transferred */
-    token->client_id = mto_claim_text(mto_claims_find_first(&token->claims, policy->settings.client_id_claims));
+    read_texts(token);
     *out = token;
     return MTO_ADMITTED;
 }
@@ -366,6 +455,7 @@ void mto_token_release(mto_token_t *token)
     mto_claims_clear(&token->claims);
     free(token->user);
     free(token->kid);
+    free(token->joined_scope);
     free(token);
 }
 
@@ -384,12 +474,25 @@ const char *mto_token_user(const mto_token_t *token)
     return token->user;
 }
 
-const char *mto_token_client_id(const mto_token_t *token)
+const mto_token_texts_t *mto_token_texts(const mto_token_t *token)
 {
-    return token->client_id;
+    return &token->texts;
 }
 
 const char *mto_token_kid(const mto_token_t *token)
 {
     return token->kid;
+}
+
+apr_time_t mto_token_end(const mto_token_t *token)
+{
+    apr_time_t          expires = token->claims.expires;
+    apr_interval_time_t skew = token->policy->settings.clock_skew;
+
+    return expires > APR_INT64_MAX - skew ? APR_INT64_MAX : expires + skew;
+}
+
+size_t mto_token_size(const mto_token_t *token)
+{
+    return token->size;
 }

@@ -25,6 +25,14 @@ typedef struct mto_presented_t mto_presented_t;
 /* A proven token: immutable and counted. */
 typedef struct mto_token_t mto_token_t;
 
+/* What the environment shows of a token: strings without control characters, NULL where it has no such. Borrowed. */
+typedef struct {
+    const char *subject;
+    const char *client_id; /* the first of MTLSOAuthClientIDClaim that is present */
+    const char *scope;     /* scope, else scp; of an array its strings joined by spaces */
+    const char *jti;
+} mto_token_texts_t;
+
 /* What this request brings; borrowed for the call. */
 typedef struct {
     apr_time_t               now;
@@ -60,13 +68,19 @@ mto_refusal_t mto_token_admit(const mto_token_t *token, const mto_occasion_t *at
 mto_token_t *mto_token_retain(mto_token_t *token);
 void         mto_token_release(mto_token_t *token);
 
-/* What a proven token is and says; borrowed. user: the name with its suffix. client_id: NULL when no claim has it. kid:
- * the header's, NULL when it has none. */
-const mto_policy_t *mto_token_policy(const mto_token_t *token);
-const mto_claims_t *mto_token_claims(const mto_token_t *token);
-const char         *mto_token_user(const mto_token_t *token);
-const char         *mto_token_client_id(const mto_token_t *token);
-const char         *mto_token_kid(const mto_token_t *token);
+/* What a proven token is and says; borrowed. user: the name with its suffix. kid: the header's, NULL when it has none.
+ */
+const mto_policy_t      *mto_token_policy(const mto_token_t *token);
+const mto_claims_t      *mto_token_claims(const mto_token_t *token);
+const char              *mto_token_user(const mto_token_t *token);
+const mto_token_texts_t *mto_token_texts(const mto_token_t *token);
+const char              *mto_token_kid(const mto_token_t *token);
+
+/* The time from which on admit refuses it as expired, whatever the request. */
+apr_time_t mto_token_end(const mto_token_t *token);
+
+/* The bytes of memory that it takes, about. */
+size_t mto_token_size(const mto_token_t *token);
 
 /* The value of a claim that the environment and the log may show: a string without control characters; else NULL. */
 const char *mto_claim_text(const json_t *claim);

@@ -144,7 +144,7 @@ static const char *thumbprint_start(apr_pool_t *pool, const unsigned char *x5t)
 static const char *client_of(const mto_exchange_t *exchange, const mto_claims_t *claims)
 {
     if (exchange->token != NULL) {
-        return mto_token_client_id(exchange->token);
+        return mto_token_texts(exchange->token)->client_id;
     }
     return claims == NULL || exchange->issuer == NULL
                ? NULL
@@ -286,48 +286,18 @@ static void set_variable(request_rec *r, const char *name, const char *value)
     }
 }
 
-static void set_thumbprint(request_rec *r, const mto_certificate_t *certificate)
-{
-    char *thumbprint = apr_palloc(r->pool, MTO_X5T_TEXT_LENGTH + 1);
-
-    mto_certificate_x5t_text(certificate, thumbprint);
-    set_variable(r, "MTLS_OAUTH_CERT_THUMBPRINT", thumbprint);
-}
-
-/* The token's scope: scope, else scp; a string as it is, an array of strings joined by spaces (RFC 8693 section 4.2).
- */
-static const char *scope_of(apr_pool_t *pool, const json_t *root)
-{
-    const json_t *scope = json_object_get(root, "scope"), *element;
-    const char   *joined = NULL;
-    size_t        i;
-
-    if (scope == NULL) {
-        scope = json_object_get(root, "scp");
-    }
-    json_array_foreach(scope, i, element)
-    {
-        const char *text = mto_claim_text(element);
-        if (text == NULL) {
-            return NULL;
-        }
-        joined = joined == NULL ? text : apr_pstrcat(pool, joined, " ", text, NULL);
-    }
-    return joined != NULL ? joined : mto_claim_text(scope);
-}
-
 static void set_environment(request_rec *r, const mto_exchange_t *exchange, const mto_verdict_t *verdict)
 {
-    const json_t *root = mto_token_claims(exchange->token)->root;
+    const mto_token_texts_t *texts = mto_token_texts(exchange->token);
 
     set_variable(r, "MTLS_OAUTH_ISSUER", mto_token_policy(exchange->token)->issuer);
-    set_variable(r, "MTLS_OAUTH_SUBJECT", mto_claim_text(json_object_get(root, "sub")));
-    set_variable(r, "MTLS_OAUTH_CLIENT_ID", mto_token_client_id(exchange->token));
-    set_variable(r, "MTLS_OAUTH_SCOPE", scope_of(r->pool, root));
-    set_variable(r, "MTLS_OAUTH_JTI", mto_claim_text(json_object_get(root, "jti")));
+    set_variable(r, "MTLS_OAUTH_SUBJECT", texts->subject);
+    set_variable(r, "MTLS_OAUTH_CLIENT_ID", texts->client_id);
+    set_variable(r, "MTLS_OAUTH_SCOPE", texts->scope);
+    set_variable(r, "MTLS_OAUTH_JTI", texts->jti);
     set_variable(r, "MTLS_OAUTH_BINDING", mto_binding_word(verdict->binding));
     if (exchange->certificate != NULL) {
-        set_thumbprint(r, exchange->certificate);
+        set_variable(r, "MTLS_OAUTH_CERT_THUMBPRINT", exchange->certificate->x5t_text);
     }
     if (verdict->reported != MTO_ADMITTED) {
         set_variable(r, "MTLS_OAUTH_REPORTED", mto_refusal_row(verdict->reported)->code);
@@ -342,7 +312,7 @@ int mto_answer_admit_client(request_rec *r, mto_exchange_t *exchange)
     r->no_cache = 1; /* no Authorization header tells mod_cache whose answer it is */
     set_variable(r, "MTLS_OAUTH_CLIENT_ID", exchange->client_id);
     set_variable(r, "MTLS_OAUTH_CLIENT_AUTH_METHOD", exchange->client_method);
-    set_thumbprint(r, exchange->certificate);
+    set_variable(r, "MTLS_OAUTH_CERT_THUMBPRINT", exchange->certificate->x5t_text);
     return OK;
 }
 

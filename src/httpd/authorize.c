@@ -14,7 +14,7 @@ static const char *client_of(const mto_exchange_t *exchange)
     if (exchange == NULL || !exchange->admitted) {
         return NULL;
     }
-    return exchange->is_client_auth ? exchange->client_id : mto_token_client_id(exchange->token);
+    return exchange->is_client_auth ? exchange->client_id : mto_token_texts(exchange->token)->client_id;
 }
 
 static authz_status check_client(request_rec *r, const char *line, const void *parsed)

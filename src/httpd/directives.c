@@ -6,6 +6,7 @@
 
 #include <apr_strings.h>
 #include <http_core.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- Create, merge, find ------------------------------------------------------------------------------------------ */
@@ -19,6 +20,7 @@ void *mto_server_config_create(apr_pool_t *pool, server_rec *server)
     config->blocks = apr_array_make(pool, 2, sizeof(mto_block_t *));
     config->client_sections = apr_array_make(pool, 2, sizeof(mto_client_section_t *));
     config->accepting = apr_array_make(pool, 2, sizeof(mto_directory_config_t *));
+    config->token_cache = MTO_UNSET;
     config->warnings = apr_array_make(pool, 2, sizeof(const char *));
     return config;
 }
@@ -87,6 +89,30 @@ static const char *set_state_directory(cmd_parms *cmd, void *unused, const char 
     server->state_directory = strcasecmp(directory, "off") == 0 ? "" : ap_server_root_relative(cmd->pool, directory);
     return server->state_directory != NULL ? NULL
                                            : mto_value_error(cmd, directory, "is not a path; name a directory, or off");
+}
+
+static const char *set_token_cache(cmd_parms *cmd, void *unused, const char *entries)
+{
+    mto_server_config_t *server = mto_server_config_of(cmd->server);
+    size_t               digits = strspn(entries, "0123456789");
+    int                  value = digits > 0 && digits < 8 ? atoi(entries) : 0;
+
+    (void)unused;
+    if (mto_section_open(cmd) != NULL) {
+        return mto_value_error(cmd, entries, "does not belong into " MTO_ISSUER_SECTION ">; move it out");
+    }
+    if (server->token_cache != MTO_UNSET) {
+        return mto_value_twice(cmd, entries);
+    }
+    if (strcasecmp(entries, "off") == 0) {
+        server->token_cache = 0;
+        return NULL;
+    }
+    if (entries[digits] != '\0' || value < 1 || value > MTO_TOKEN_CACHE_ENTRIES_MOST) {
+        return mto_value_error(cmd, entries, "is not off or a number of tokens from 1 to 1000000, such as 20000");
+    }
+    server->token_cache = value;
+    return NULL;
 }
 
 /* --- Locations ---------------------------------------------------------------------------------------------------- */
@@ -324,6 +350,8 @@ const command_rec mto_directives[] = {
     AP_INIT_TAKE1("MTLSOAuthOutgoingTimeout", mto_value_set_time, (void *)&mto_outgoing_timeout_setting, RSRC_CONF,
                   "time that one exchange may take"),
     AP_INIT_TAKE1("MTLSOAuthStateDir", set_state_directory, NULL, RSRC_CONF, "directory for fetched key sets, or off"),
+    AP_INIT_TAKE1("MTLSOAuthTokenCache", set_token_cache, NULL, RSRC_CONF,
+                  "how many proven tokens a process remembers, or off"),
     AP_INIT_TAKE_ARGV("MTLSOAuthAcceptIssuers", set_in_location, (void *)&accept_issuers, OR_AUTHCFG,
                       "issuers, by ISS or NAME, whose tokens are accepted here"),
     AP_INIT_TAKE_ARGV("MTLSOAuthTokenSource", set_in_location, (void *)&token_source, OR_AUTHCFG,

@@ -4,6 +4,7 @@
 
 #include "core/name.h"
 #include "core/policy.h"
+#include "core/token_cache.h"
 #include "io/key_source.h"
 #include "io/keystore.h"
 #include "io/watched_object.h"
@@ -79,6 +80,8 @@ typedef struct {
     apr_array_header_t       *warnings;   /* const char *: what is allowed and probably not meant */
     const char               *state_directory; /* MTLSOAuthStateDir of the main server; NULL: unset, "": off */
     apr_array_header_t       *keystores;       /* of the main server: mto_keystore_t *, all there are */
+    int                       token_cache;     /* entries of MTLSOAuthTokenCache; 0: off; MTO_UNSET: not written */
+    mto_token_cache_t        *tokens;          /* of this process; NULL: none are remembered */
     apr_array_header_t       *watched;         /* of the main server: mto_watched_object_t *, all there are */
     struct mto_log_limit_t   *log_limits;      /* one a refusal, for requests of no known issuer: answer.c */
     apr_array_header_t       *client_sections; /* mto_client_section_t * */

@@ -210,6 +210,12 @@ static void print_server(apr_file_t *out, server_rec *server, const server_rec *
     if (!mto_server_is_own(server, main_server)) {
         return;
     }
+    if (mto_server_token_cache(server, main_server) > 0) {
+        apr_file_printf(out, "  MTLSOAuthTokenCache %d\n", mto_server_token_cache(server, main_server));
+    }
+    else {
+        apr_file_printf(out, "  MTLSOAuthTokenCache off\n");
+    }
     for (i = 0; i < config->policies->nelts; i++) {
         print_issuer(out, mto_issuer_of(APR_ARRAY_IDX(config->policies, i, const mto_policy_t *)));
     }

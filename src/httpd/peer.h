@@ -6,12 +6,15 @@
 
 #include <httpd.h>
 
+/* Registers what is needed to see TLS connections begin. For register_hooks, whether mod_ssl is loaded or not. */
+void mto_peer_watch(void);
+
 /* Whether the request came over TLS. HTTP/2 streams ask their connection. */
 int mto_peer_is_tls(const request_rec *r);
 
 /* The client's certificate on this connection (RFC 8705 section 3: of the TLS layer, never of a header), asked anew for
- * each request, since TLS 1.2 renegotiation and TLS 1.3 post-handshake authentication may change it. Allocated from
- * r->pool; NULL: the client showed none. */
+ * each request, since TLS 1.2 renegotiation and TLS 1.3 post-handshake authentication may change it. Lives as long as
+ * r; NULL: the client showed none, or has not proven it. Any thread: streams of HTTP/2 run side by side. */
 const mto_certificate_t *mto_peer_certificate(const request_rec *r);
 
 #endif

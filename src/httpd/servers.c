@@ -241,6 +241,16 @@ static void finish_clients(finishing_t *finishing, server_rec *server)
     }
 }
 
+static int has_siblings(const mto_block_t *block, const apr_array_header_t *blocks)
+{
+    int i, count = 0;
+
+    for (i = 0; i < blocks->nelts; i++) {
+        count += strcmp(block_at(blocks, i)->issuer, block->issuer) == 0;
+    }
+    return count > 1;
+}
+
 static void finish_server(finishing_t *finishing, server_rec *server)
 {
     mto_server_config_t      *config = mto_server_config_of(server);
@@ -261,6 +271,7 @@ static void finish_server(finishing_t *finishing, server_rec *server)
         mto_issuer_t      *issuer = apr_pcalloc(finishing->pool, sizeof *issuer);
 
         issuer->block = block;
+        issuer->has_siblings = has_siblings(block, blocks);
         issuer->policy.issuer = block->issuer;
         issuer->policy.name = block->name;
         issuer->policy.audiences = block->audiences;
@@ -273,6 +284,54 @@ static void finish_server(finishing_t *finishing, server_rec *server)
     config->policies = policies;
     config->log_limits = mto_log_limits_create(finishing->pool);
     finish_clients(finishing, server);
+}
+
+/* --- MTLSOAuthTokenCache ------------------------------------------------------------------------------------------ */
+
+#define TOKEN_CACHE_DEFAULT 20000
+
+int mto_server_token_cache(const server_rec *server, const server_rec *main_server)
+{
+    int own = mto_server_config_of(server)->token_cache, outer = mto_server_config_of(main_server)->token_cache;
+
+    if (own != MTO_UNSET) {
+        return own;
+    }
+    return outer != MTO_UNSET ? outer : TOKEN_CACHE_DEFAULT;
+}
+
+/* Never freed: workers of HTTP/2 may still serve while a child ends, and its memory ends with it. */
+static mto_token_cache_t *make_token_cache(server_rec *server, int entries)
+{
+    mto_token_cache_t *cache = entries > 0 ? mto_token_cache_create((size_t)entries) : NULL;
+
+    if (cache == NULL && entries > 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, APR_ENOMEM, server,
+                     "MTLSOAuthTokenCache %d: without memory for it every token is proven anew, as with \"off\"",
+                     entries);
+    }
+    return cache;
+}
+
+void mto_servers_remember_tokens(server_rec *main_server)
+{
+    mto_server_config_t *outer = mto_server_config_of(main_server);
+    server_rec          *server;
+
+    if (outer->keystores->nelts == 0) {
+        return;
+    }
+    outer->tokens = make_token_cache(main_server, mto_server_token_cache(main_server, main_server));
+    for (server = main_server->next; server != NULL; server = server->next) {
+        mto_server_config_t *config = mto_server_config_of(server);
+
+        if (config->token_cache == MTO_UNSET) {
+            config->tokens = outer->tokens;
+        }
+        else if (config != outer) {
+            config->tokens = make_token_cache(server, config->token_cache);
+        }
+    }
 }
 
 /* --- MTLSOAuthAcceptIssuers --------------------------------------------------------------------------------------- */

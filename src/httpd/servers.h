@@ -11,6 +11,7 @@
 typedef struct {
     mto_policy_t            policy; /* first, so that a policy leads back here: mto_issuer_of */
     const mto_block_t      *block;
+    int                     has_siblings;  /* another block of this server is for the same ISS */
     mto_keystore_t         *keystore;      /* shared with every block that names the same source */
     mto_watched_object_t   *binding_trust; /* mto_trust_t that certificates of bound tokens must be under; NULL: any */
     struct mto_log_limit_t *log_limits;    /* one a refusal: answer.c */
@@ -22,6 +23,13 @@ const mto_issuer_t *mto_issuer_of(const mto_policy_t *policy);
 /* Finishes all servers (DESIGN section 4, "Finishing"). Returns OK, or !OK after an error line for each mistake.
  * Without a network call. pool lives as long as the configuration. */
 int mto_servers_finish(apr_pool_t *pool, server_rec *main_server);
+
+/* Gives each server the cache for tokens that MTLSOAuthTokenCache asks for: its own where it says so itself, else the
+ * main server's. For a new child process. */
+void mto_servers_remember_tokens(server_rec *main_server);
+
+/* How many tokens MTLSOAuthTokenCache has a server remember; 0: off. */
+int mto_server_token_cache(const server_rec *server, const server_rec *main_server);
 
 /* All keystores (mto_keystore_t *) of the finished servers, each once. */
 const apr_array_header_t *mto_servers_keystores(const server_rec *main_server);

@@ -105,6 +105,8 @@ WRONG = [
     *rows("location", "MTLSOAuthTokenSource", "query", "body", "form", "cookie", "cookie:", "cookie:a=b", "cookie:a;b",
           '"cookie:a b"', "header query", "header header", "cookie:a cookie:a", "Cookie", ""),
     *rows("location", "MTLSOAuthRequireTLS", "maybe", ""),
+    *rows("server", "MTLSOAuthTokenCache", "0", "-1", "20k", "1000001", "99999999999999999999", "many", '""', ""),
+    *rows("block", "MTLSOAuthTokenCache", "10"),
     *[pytest.param(block(f"MTLSOAuthAudience {value}", audience=""), "MTLSOAuthAudience", value,
                    id=f"block-audience-{value}")
       for value in ("any urn:x", "urn:x any", '""', "")],
@@ -132,6 +134,7 @@ RIGHT = [
     *rows("block", "MTLSOAuthUseMutualTLS", "none", "request", "required"),
     *rows("server", "MTLSOAuthUseMutualTLS", "none", "request", "required"),
     *rows("location", "MTLSOAuthUseMutualTLS", "required"),
+    *rows("server", "MTLSOAuthTokenCache", "1", "1000000", "off", "OFF"),
     *rows("block", "MTLSOAuthReportMutualTLS", "off", "required"),
     *rows("server", "MTLSOAuthReportMutualTLS", "off", "required"),
     *rows("source", "MTLSOAuthJWKSFile", "{files}/good.json"),

@@ -42,7 +42,7 @@ def dump(server):
             host = hosts[opened[2]] = hosts["main.example.test"] if opened[3].endswith(", as the main server") else {}
         elif opened := re.match(r"\s+<MTLSOAuthIssuer (.*?)>", line):
             block = host[opened[1]] = {}
-        elif said_so := re.match(r"\s+(MTLSOAuth\w+) (.*)", line):
+        elif said_so := re.match(r"    (MTLSOAuth\w+) (.*)", line):
             block.setdefault(said_so[1], []).append(said_so[2])
     return {host: {iss: {name: " | ".join(values) for name, values in block.items()} for iss, block in blocks.items()}
             for host, blocks in hosts.items()}

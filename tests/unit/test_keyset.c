@@ -313,6 +313,35 @@ static void set_holds_key(const void *data)
                      row->held);
 }
 
+/* Whatever the order of kids and thumbprints, and though a key may stand there twice, once for each of two algs. */
+static void large_set_holds_each_key(const void *unused)
+{
+    const mto_algorithm_t *algorithm = mto_algorithm_find("EdDSA");
+    mto_keyset_t          *set = mto_keyset_create(), *absent;
+    int                    i;
+
+    (void)unused;
+    for (i = 0; i < 7; i++) {
+        assert_null(add(set, support_jwks(support_jwk(support_key(MTO_KEY_ED25519, i), support_text("%d", 9 - i), NULL),
+                                          support_jwk(support_key(MTO_KEY_RSA, 0), support_text("%d", i), "PS256"),
+                                          support_jwk(support_key(MTO_KEY_RSA, 0), "twice", "RS512"), NULL)));
+    }
+    mto_keyset_seal(set);
+    for (i = 0; i < (int)mto_keyset_count(set); i++) {
+        const mto_key_t *key = mto_keyset_at(set, (size_t)i);
+
+        assert_int_equal(mto_keyset_holds(set, key->thumbprint, algorithm) != 0, key->kind == MTO_KEY_ED25519);
+        assert_int_equal(mto_keyset_holds(set, key->thumbprint, mto_algorithm_find("RS512")) != 0,
+                         key->kind == MTO_KEY_RSA);
+        assert_int_equal(mto_keyset_holds(set, key->thumbprint, mto_algorithm_find("PS256")) != 0,
+                         key->kind == MTO_KEY_RSA);
+        assert_false(mto_keyset_holds(set, key->thumbprint, mto_algorithm_find("RS256")));
+    }
+    absent = support_keyset(support_jwk(support_key(MTO_KEY_ED25519, 7), "1", NULL), NULL);
+    assert_false(mto_keyset_holds(set, mto_keyset_at(absent, 0)->thumbprint, algorithm));
+    mto_keyset_release(set);
+}
+
 /* --- PEM ----------------------------------------------------------------------------------------------------- */
 
 static void pem_gets_its_kid_and_alg(const void *unused)
@@ -411,6 +440,7 @@ int main(void)
     support_case("a sealed set is ordered by kid, those without first", sealed_set_is_ordered_by_kid);
     support_case("an empty set has no key", empty_set_has_no_key);
     support_table("whether a set holds a key, by thumbprint and alg", set_holds_key, TABLE(holds));
+    support_case("a large set holds each of its keys", large_set_holds_each_key);
     support_case("a PEM key gets the kid and alg it is given", pem_gets_its_kid_and_alg);
     support_case("a bad PEM key changes nothing", bad_pem_changes_nothing);
     support_case("the last reference frees", last_reference_frees);
