@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ class Httpd:
         self._modules = [f"mpm_{mpm}", *(name for name in [*MODULES, *more] if name not in without)]
         self._ours = ours
         self._process = None
-        self._changed = 0
+        self._threaded = mpm != "prefork"
         self._read_until = 0
         self.port, self.plain_port = free_ports(2)
         self.root = self.directory / "htdocs"
@@ -90,24 +91,23 @@ class Httpd:
             self._process = subprocess.Popen(self._command("-D", "FOREGROUND"), stdout=output, stderr=output,
                                              start_new_session=True, env=sanitizer.process_environment(self._sanitizer))
         # it listens before it takes signals
-        self._until(lambda: self._resumed() and accepts(self.port) and accepts(self.plain_port), "did not start")
-        self._changed = time.monotonic()
+        self._until(lambda: self._resumed() and accepts(self.port) and accepts(self.plain_port) and self._settled(), "did not start")
         return self
 
     def reload(self):
         """Graceful restart; returns when only children with the new configuration are left."""
         seen, children = self._resumed(), self._children()
         self._process.send_signal(signal.SIGUSR1)
-        self._until(lambda: self._resumed() > seen and not children & self._children(), "did not reload")
-        self._changed = time.monotonic()
+        self._until(lambda: self._resumed() > seen and not children & self._children() and self._settled(), "did not reload")
 
     def stop(self):
         """Ends the process; a child that crashed or a sanitizer report fails the caller."""
         if self._process is None:
             return
         faults = self._faults()
-        # a child of the event MPM that is told to end while it still starts may crash, with any modules
-        time.sleep(max(0, self._changed + 0.5 - time.monotonic()))
+        end = time.monotonic() + 5
+        while not self._settled() and time.monotonic() < end:
+            time.sleep(0.02)
         self._process.terminate()
         try:
             self._process.wait(timeout=20)
@@ -185,6 +185,13 @@ DocumentRoot "{{root}}"
     def _children(self):
         return {entry.name for entry in Path("/proc").glob("[0-9]*") if parent_of(entry) == self._process.pid}
 
+    def _settled(self):
+        """Whether all children have started. One that is told to end before crashes at times, with any modules: the event MPM
+        frees its pools in the handler of the signal, and what the signal broke into may have been malloc."""
+        if not self._threaded:
+            return True
+        return all(threads_of(child) > 3 for child in self._children())
+
     def _resumed(self):
         return sum("resuming normal operations" in line for line in self.lines())
 
@@ -244,6 +251,14 @@ def parent_of(process):
         return int((process / "stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return None
+
+
+def threads_of(child):
+    """How many threads a process has; as many as anybody may want when it is gone."""
+    try:
+        return int(re.search(r"Threads:\s+(\d+)", Path("/proc", child, "status").read_text()).group(1))
+    except (OSError, AttributeError):
+        return sys.maxsize
 
 
 def accepts(port):
