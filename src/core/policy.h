@@ -40,11 +40,16 @@ typedef struct {
 
 /* One issuer block as it holds in one server, finished at start and never changed. */
 typedef struct mto_policy_t {
-    const char               *issuer;    /* iss, compared byte for byte (RFC 8414 section 4) */
-    const char               *name;      /* NULL: the block has none */
-    const apr_array_header_t *audiences; /* const char *; NULL: any */
-    mto_settings_t            settings;  /* all set */
+    const char               *issuer;         /* iss, compared byte for byte (RFC 8414 section 4) */
+    const char               *name;           /* NULL: the block has none */
+    const apr_array_header_t *audiences;      /* const char *; NULL: any */
+    mto_settings_t            settings;       /* all set */
+    int                       introspect_jwt; /* the issuer is asked about JWTs too, and its answer has the claims */
+    apr_interval_time_t       introspection_cache; /* how long an answer holds: 0, MTO_ANSWER_UNTIL_EXP or a time */
 } mto_policy_t;
+
+/* An answer with exp holds until then; one without for its request alone. */
+#define MTO_ANSWER_UNTIL_EXP APR_INT64_MAX
 
 /* What a Location asks on top of the policy. Zero-initialised it asks nothing. */
 typedef struct {

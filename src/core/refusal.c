@@ -97,13 +97,23 @@ static const mto_refusal_row_t rows[] = {
                                   "The user claim is not a string (or non-negative integer) of 1 to 255 bytes of UTF-8 "
                                   "without control characters.",
                                   "Choose another claim with MTLSOAuthRemoteUserClaim, or have the issuer mend it."},
+    [MTO_TOKEN_INACTIVE] =
+        {"token_inactive", 401, "invalid_token", TOKEN_TEXT,
+         "The issuer, asked about the token, says that it is not active: expired, revoked, unknown or not for us.",
+         "The client fetches a new token. When fresh tokens are refused, see that the issuer lets the client of "
+         "MTLSOAuthIntrospectionClientID ask about other clients' tokens, and that the answer has \"active\": true."},
+    [MTO_TOKEN_REVOKED] = {"token_revoked", 401, "invalid_token", TOKEN_TEXT,
+                           "A line of MTLSOAuthDenyFile names the token, its subject, client, key or certificate.",
+                           "The detail names kind and line. Take the line out of the file when it was a mistake; the "
+                           "file is read again within seconds."},
     [MTO_BINDING_MISSING] = {"binding_missing", 401, "invalid_token", BINDING_TEXT,
                              "The policy is required, and the token names no certificate (no cnf).",
                              "Have the issuer bind tokens to client certificates (RFC 8705 section 3). The client must "
                              "use its certificate when it fetches the token."},
     [MTO_BINDING_MALFORMED] =
         {"binding_malformed", 401, "invalid_token", BINDING_TEXT,
-         "cnf is not an object, or its x5t#S256 is not 43 characters of canonical base64url.",
+         "cnf is not an object, its x5t#S256 is not 43 characters of canonical base64url, or the token and the "
+         "introspection answer about it have different ones.",
          "The detail names the mistake. This is for the issuer to mend: base64url of the 32 bytes "
          "of SHA-256 over the DER certificate, not hex, not padded (RFC 8705 section 3.1)."},
     [MTO_BINDING_UNSUPPORTED] =
@@ -144,6 +154,12 @@ static const mto_refusal_row_t rows[] = {
          "be asked for newer ones.",
          "The error log has a line \"keys of ISS: ...\" for each attempt to fetch them. Check URL, "
          "DNS, proxy, firewall and MTLSOAuthOutgoingCACertificateFile from this machine."},
+    [MTO_INTROSPECTION_UNAVAILABLE] =
+        {"introspection_unavailable", 503, NULL, NULL,
+         "The issuer must be asked about the token, and gave no answer that can be used, or none in time.",
+         "The detail says what came instead. The error log has a line \"introspection at URL: ...\" when an issuer "
+         "begins to fail. Check URL, DNS, proxy, firewall, MTLSOAuthOutgoingCACertificateFile, and client id, secret "
+         "or certificate of MTLSOAuthIntrospection...; status 401 or 403 means the latter."},
     [MTO_CLIENT_ID_MISSING] = {"client_id_missing", 400, "invalid_request", "The request names no client_id",
                                "The form has no client_id, and no other way of authenticating a client either. One in "
                                "the query is not read.",

@@ -1,9 +1,9 @@
-#include "core/token.h"
-
-#include "core/binding.h"
+#include "core/base64url.h"
+#include "core/json.h"
 #include "core/jws.h"
+#include "core/token_private.h"
 
-#include <stdatomic.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,21 +14,57 @@ struct mto_presented_t {
     mto_claims_t claims;
 };
 
-struct mto_token_t {
-    atomic_uint            references;
-    const mto_policy_t    *policy;
-    mto_claims_t           claims;
-    char                  *user;
-    mto_token_texts_t      texts; /* point into claims, but scope may be joined */
-    char                  *joined_scope;
-    char                  *kid;
-    size_t                 size;
-    const mto_algorithm_t *algorithm; /* the proof: what verified, and the set that it came from */
-    uint64_t               keyset_serial;
-    unsigned char          key_thumbprint[MTO_THUMBPRINT_SIZE];
-};
-
 /* --- As presented ------------------------------------------------------------------------------------------------- */
+
+/* Whether text[0..length) is of the alphabet of base64url. */
+static int is_base64url(const char *text, size_t length)
+{
+    size_t i;
+
+    for (i = 0; i < length; i++) {
+        if (!isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '_') {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Whether text[0..length) decodes to a JSON object. */
+static int is_object(const char *text, size_t length)
+{
+    unsigned char *bytes = malloc(MTO_BASE64URL_DECODED_SIZE(length));
+    long           size = bytes != NULL ? mto_base64url_decode(bytes, text, length) : -1;
+    const char    *reason;
+    json_t        *object = size > 0 ? mto_json_read_object((const char *)bytes, (size_t)size, &reason) : NULL;
+
+    json_decref(object);
+    free(bytes);
+    return object != NULL;
+}
+
+int mto_token_is_opaque(const char *text, size_t length)
+{
+    const char *end = text + length, *first = memchr(text, '.', length), *second;
+
+    second = first != NULL ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
+    return length > MTO_TOKEN_SIZE || second == NULL || !is_base64url(first + 1, (size_t)(second - first - 1))
+           || !is_base64url(second + 1, (size_t)(end - second - 1)) || !is_object(text, (size_t)(first - text));
+}
+
+mto_refusal_t mto_token_check_opaque(const char *text, size_t length, mto_verdict_t *why)
+{
+    size_t i;
+
+    if (length > MTO_TOKEN_SIZE) {
+        return mto_verdict_refuse(why, MTO_TOKEN_TOO_LARGE, "%zu bytes", length);
+    }
+    for (i = 0; i < length; i++) {
+        if (!isalnum((unsigned char)text[i]) && (text[i] == '\0' || strchr("-._~+/=", text[i]) == NULL)) {
+            return mto_verdict_refuse(why, MTO_TOKEN_MALFORMED, "a character that no token has (RFC 6750 section 2.1)");
+        }
+    }
+    return MTO_ADMITTED;
+}
 
 mto_refusal_t mto_presented_read(mto_presented_t **out, const char *text, size_t length, mto_verdict_t *why)
 {
@@ -138,20 +174,16 @@ static int is_type(const char *type, const char *const *types)
     return is_one_of(type, types);
 }
 
-/* Signed JWTs of other kinds that issuers make with the same key (RFC 8725 section 3.12). */
-static mto_refusal_t check_profile_jwt(const mto_presented_t *presented, mto_verdict_t *why)
+/* Tokens of other kinds, which issuers sign with the same key (RFC 8725 section 3.12) and know as well. */
+mto_refusal_t mto_token_check_marks(const json_t *claims, mto_verdict_t *why)
 {
-    static const char *const types[] = {"JWT", "at+jwt", NULL};
     static const char *const foreign_claims[] = {"events", "at_hash", "c_hash", "s_hash"};
     static const char *const foreign_types[] = {"ID", "Refresh", "Offline", "Logout", NULL};
-    const char              *claimed_type = json_string_value(json_object_get(presented->claims.root, "typ"));
+    const char              *claimed_type = json_string_value(json_object_get(claims, "typ"));
     size_t                   i;
 
-    if (presented->jws.type != NULL && !is_type(presented->jws.type, types)) {
-        return mto_verdict_refuse(why, MTO_TYPE_NOT_ALLOWED, "typ %.40s", presented->jws.type);
-    }
     for (i = 0; i < sizeof foreign_claims / sizeof foreign_claims[0]; i++) {
-        if (json_object_get(presented->claims.root, foreign_claims[i]) != NULL) {
+        if (json_object_get(claims, foreign_claims[i]) != NULL) {
             return mto_verdict_refuse(why, MTO_TYPE_NOT_ALLOWED, "claim %s: an ID or logout token", foreign_claims[i]);
         }
     }
@@ -159,6 +191,16 @@ static mto_refusal_t check_profile_jwt(const mto_presented_t *presented, mto_ver
         return mto_verdict_refuse(why, MTO_TYPE_NOT_ALLOWED, "claim typ is %s", claimed_type);
     }
     return MTO_ADMITTED;
+}
+
+static mto_refusal_t check_profile_jwt(const mto_presented_t *presented, mto_verdict_t *why)
+{
+    static const char *const types[] = {"JWT", "at+jwt", NULL};
+
+    if (presented->jws.type != NULL && !is_type(presented->jws.type, types)) {
+        return mto_verdict_refuse(why, MTO_TYPE_NOT_ALLOWED, "typ %.40s", presented->jws.type);
+    }
+    return mto_token_check_marks(presented->claims.root, why);
 }
 
 /* RFC 9068 section 2.2: the claims that every token has, and those among them that are strings. */
@@ -188,13 +230,10 @@ static mto_refusal_t check_profile_rfc9068(const mto_presented_t *presented, mto
     return MTO_ADMITTED;
 }
 
-static mto_refusal_t check_required(const mto_claims_t *claims, const mto_policy_t *policy, mto_verdict_t *why)
+mto_refusal_t mto_token_check_required(const mto_claims_t *claims, const mto_policy_t *policy, mto_verdict_t *why)
 {
     int i;
 
-    if (claims->expires == MTO_TIME_ABSENT) {
-        return mto_verdict_refuse(why, MTO_CLAIM_MISSING, "exp");
-    }
     for (i = 0; i < policy->settings.required_claims->nelts; i++) {
         const mto_claim_path_t *path = APR_ARRAY_IDX(policy->settings.required_claims, i, const mto_claim_path_t *);
         if (mto_claims_find(claims, path) == NULL) {
@@ -224,14 +263,13 @@ const char *mto_claim_text(const json_t *claim)
     return text != NULL && !has_controls(text) ? text : NULL;
 }
 
-/* *user: the name with its suffix, to be freed. */
-static mto_refusal_t read_user(char **user, const mto_claims_t *claims, const mto_settings_t *settings,
-                               mto_verdict_t *why)
+mto_refusal_t mto_token_read_user(mto_token_t *token, const mto_claims_t *claims, mto_verdict_t *why)
 {
-    const json_t *claim = mto_claims_find_first(claims, settings->remote_user_claims);
-    const char   *name = json_string_value(claim);
-    char          number[24];
-    size_t        size;
+    const mto_settings_t *settings = &token->policy->settings;
+    const json_t         *claim = mto_claims_find_first(claims, settings->remote_user_claims);
+    const char           *name = json_string_value(claim);
+    char                  number[24];
+    size_t                size;
 
     if (claim == NULL) {
         return mto_verdict_refuse(why, MTO_USER_CLAIM_MISSING, "none of MTLSOAuthRemoteUserClaim is there");
@@ -245,11 +283,11 @@ static mto_refusal_t read_user(char **user, const mto_claims_t *claims, const mt
                                   "not 1 to 255 bytes of text without control characters");
     }
     size = strlen(name) + strlen(settings->remote_user_suffix) + 1;
-    *user = malloc(size);
-    if (*user == NULL) {
+    token->user = malloc(size);
+    if (token->user == NULL) {
         return mto_verdict_refuse(why, MTO_USER_CLAIM_MALFORMED, "out of memory");
     }
-    (void)snprintf(*user, size, "%s%s", name, settings->remote_user_suffix);
+    (void)snprintf(token->user, size, "%s%s", name, settings->remote_user_suffix);
     return MTO_ADMITTED;
 }
 
@@ -286,8 +324,7 @@ static const char *read_scope(const json_t *root, char **joined)
     return *joined;
 }
 
-/* What every request with this token shows, found out once. */
-static void read_texts(mto_token_t *token)
+void mto_token_settle(mto_token_t *token)
 {
     const json_t *root = token->claims.root;
 
@@ -297,7 +334,7 @@ static void read_texts(mto_token_t *token)
     token->texts.scope = read_scope(root, &token->joined_scope);
     token->texts.jti = mto_claim_text(json_object_get(root, "jti"));
     token->size = sizeof *token + BLOCK + size_of_json(root) + size_of_text(token->user) + size_of_text(token->kid)
-                  + size_of_text(token->joined_scope);
+                  + size_of_text(token->joined_scope) + (token->jwt != NULL ? token->jwt->size : 0);
 }
 
 static mto_refusal_t check_presented(const mto_presented_t *presented, const mto_policy_t *policy, mto_verdict_t *why)
@@ -310,12 +347,20 @@ static mto_refusal_t check_presented(const mto_presented_t *presented, const mto
     }
     refusal = policy->settings.profile == MTO_PROFILE_RFC9068 ? check_profile_rfc9068(presented, why)
                                                               : check_profile_jwt(presented, why);
-    return refusal != MTO_ADMITTED ? refusal : check_required(claims, policy, why);
+    if (refusal != MTO_ADMITTED) {
+        return refusal;
+    }
+    if (claims->expires == MTO_TIME_ABSENT) {
+        return mto_verdict_refuse(why, MTO_CLAIM_MISSING, "exp");
+    }
+    /* What is looked up in claims is looked up in the answer's, where there is one. */
+    return policy->introspect_jwt ? MTO_ADMITTED : mto_token_check_required(claims, policy, why);
 }
 
 mto_refusal_t mto_token_prove(mto_token_t **out, mto_presented_t *presented, const mto_keyset_t *keys,
                               const mto_policy_t *policy, mto_verdict_t *why)
 {
+    mto_verdict_t    ignored = MTO_VERDICT_INIT;
     const mto_key_t *signer;
     mto_refusal_t    refusal;
     mto_token_t     *token;
@@ -328,16 +373,17 @@ mto_refusal_t mto_token_prove(mto_token_t **out, mto_presented_t *presented, con
         || (refusal = check_presented(presented, policy, why)) != MTO_ADMITTED) {
         return refusal;
     }
-    token = calloc(1, sizeof *token);
+    token = mto_token_create(policy);
     if (token == NULL) {
         return mto_verdict_refuse(why, MTO_TOKEN_MALFORMED, "out of memory");
     }
-    atomic_init(&token->references, 1);
-    token->policy = policy;
     token->algorithm = presented->jws.algorithm;
     token->keyset_serial = mto_keyset_serial(keys);
     memcpy(token->key_thumbprint, signer->thumbprint, sizeof token->key_thumbprint);
-    refusal = read_user(&token->user, &presented->claims, &policy->settings, why);
+    refusal = mto_token_read_user(token, &presented->claims, policy->introspect_jwt ? &ignored : why);
+    if (policy->introspect_jwt) {
+        refusal = MTO_ADMITTED; /* the user is the one of the answer */
+    }
     if (refusal == MTO_ADMITTED && presented->jws.kid != NULL && (token->kid = strdup(presented->jws.kid)) == NULL) {
         refusal = mto_verdict_refuse(why, MTO_TOKEN_MALFORMED, "out of memory");
     }
@@ -347,97 +393,23 @@ mto_refusal_t mto_token_prove(mto_token_t **out, mto_presented_t *presented, con
     }
     token->claims = presented->claims;
     memset(&presented->claims, 0, sizeof presented->claims); /* transferred */
-    read_texts(token);
+    mto_token_settle(token);
     *out = token;
     return MTO_ADMITTED;
 }
 
-/* --- Admit -------------------------------------------------------------------------------------------------------- */
-
-/* now: the time of the request. The skew is taken from the clock, never added to a claim that may be at its end. */
-static mto_refusal_t check_time(const mto_claims_t *claims, const mto_settings_t *settings, apr_time_t now,
-                                mto_verdict_t *verdict)
-{
-    apr_interval_time_t most = settings->max_token_lifetime;
-
-    if (now - settings->clock_skew >= claims->expires) {
-        return mto_verdict_refuse(verdict, MTO_TOKEN_EXPIRED, "exp was %" APR_TIME_T_FMT " s ago",
-                                  apr_time_sec(now - claims->expires));
-    }
-    if (claims->not_before > now + settings->clock_skew) {
-        return mto_verdict_refuse(verdict, MTO_TOKEN_NOT_YET_VALID, "nbf is %" APR_TIME_T_FMT " s ahead",
-                                  apr_time_sec(claims->not_before - now));
-    }
-    if (claims->issued_at > now + settings->clock_skew) {
-        return mto_verdict_refuse(verdict, MTO_TOKEN_NOT_YET_VALID, "iat is %" APR_TIME_T_FMT " s ahead",
-                                  apr_time_sec(claims->issued_at - now));
-    }
-    if (most > 0) {
-        apr_time_t start = claims->issued_at != MTO_TIME_ABSENT ? claims->issued_at : now;
-        if (claims->expires > start && claims->expires - start > most) {
-            return mto_verdict_refuse(verdict, MTO_LIFETIME_EXCEEDED, "%" APR_TIME_T_FMT " s, at most %" APR_TIME_T_FMT,
-                                      apr_time_sec(claims->expires - start), apr_time_sec(most));
-        }
-    }
-    return MTO_ADMITTED;
-}
-
-/* A key that was removed or replaced takes its tokens with it; one that was added disturbs none. */
-static mto_refusal_t check_key(const mto_token_t *token, const mto_keyset_t *keys, mto_verdict_t *verdict)
-{
-    if (keys == NULL) {
-        return mto_verdict_refuse(verdict, MTO_KEYS_UNAVAILABLE, "no keys of this issuer are in force");
-    }
-    if (mto_keyset_serial(keys) != token->keyset_serial
-        && !mto_keyset_holds(keys, token->key_thumbprint, token->algorithm)) {
-        return mto_verdict_refuse(verdict, MTO_KEY_UNKNOWN, "the key that signed it is no longer in force");
-    }
-    return MTO_ADMITTED;
-}
-
-static mto_refusal_t check_binding(const mto_token_t *token, const mto_occasion_t *at, mto_verdict_t *verdict)
-{
-    const mto_settings_t *settings = &token->policy->settings;
-    mto_mutual_tls_t      use = (mto_mutual_tls_t)settings->use_mutual_tls;
-    mto_mutual_tls_t      report = (mto_mutual_tls_t)settings->report_mutual_tls;
-    const mto_shown_t     shown = {at->certificate, at->trust, at->now};
-    mto_verdict_t         reported = MTO_VERDICT_INIT;
-
-    if (at->location->requires_mutual_tls) {
-        use = MTO_MUTUAL_TLS_REQUIRED;
-    }
-    if (mto_binding_decide(&token->claims.confirmation, &shown, use, verdict) != MTO_ADMITTED) {
-        return verdict->refusal;
-    }
-    if (report > use) {
-        verdict->reported = mto_binding_decide(&token->claims.confirmation, &shown, report, &reported);
-        memcpy(verdict->detail, reported.detail, sizeof verdict->detail);
-    }
-    return MTO_ADMITTED;
-}
-
-mto_refusal_t mto_token_admit(const mto_token_t *token, const mto_occasion_t *at, mto_verdict_t *verdict)
-{
-    const mto_demand_t *location = at->location;
-    mto_refusal_t       refusal;
-
-    if (location->accepted_issuers != NULL && !mto_policy_is_one_of(token->policy, location->accepted_issuers)) {
-        return mto_verdict_refuse(verdict, MTO_ISSUER_NOT_ACCEPTED, "not in MTLSOAuthAcceptIssuers of this Location");
-    }
-    if ((refusal = check_time(&token->claims, &token->policy->settings, at->now, verdict)) != MTO_ADMITTED
-        || (refusal = mto_policy_check_audience(&token->claims, token->policy->audiences,
-                                                "the issuer block wants one of", verdict))
-               != MTO_ADMITTED
-        || (refusal =
-                mto_policy_check_audience(&token->claims, location->audiences, "the Location wants one of", verdict))
-               != MTO_ADMITTED
-        || (refusal = check_key(token, at->keys, verdict)) != MTO_ADMITTED) {
-        return refusal;
-    }
-    return check_binding(token, at, verdict);
-}
-
 /* --- The proven token --------------------------------------------------------------------------------------------- */
+
+mto_token_t *mto_token_create(const mto_policy_t *policy)
+{
+    mto_token_t *token = calloc(1, sizeof *token);
+
+    if (token != NULL) {
+        atomic_init(&token->references, 1);
+        token->policy = policy;
+    }
+    return token;
+}
 
 mto_token_t *mto_token_retain(mto_token_t *token)
 {
@@ -452,6 +424,7 @@ void mto_token_release(mto_token_t *token)
     if (token == NULL || atomic_fetch_sub_explicit(&token->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
+    mto_token_release(token->jwt);
     mto_claims_clear(&token->claims);
     free(token->user);
     free(token->kid);
@@ -481,7 +454,7 @@ const mto_token_texts_t *mto_token_texts(const mto_token_t *token)
 
 const char *mto_token_kid(const mto_token_t *token)
 {
-    return token->kid;
+    return token->jwt != NULL ? token->jwt->kid : token->kid;
 }
 
 apr_time_t mto_token_end(const mto_token_t *token)
@@ -489,6 +462,9 @@ apr_time_t mto_token_end(const mto_token_t *token)
     apr_time_t          expires = token->claims.expires;
     apr_interval_time_t skew = token->policy->settings.clock_skew;
 
+    if (token->is_answer) {
+        return token->answer_end;
+    }
     return expires > APR_INT64_MAX - skew ? APR_INT64_MAX : expires + skew;
 }
 

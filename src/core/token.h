@@ -1,10 +1,11 @@
-/* The access token: read as presented, proven once against its issuer's policy and keys, admitted anew at every
- * request. Two ways lead in (a signed JWT now, an introspection answer later) and one through. */
+/* The access token: read as presented, proven against its issuer's policy and keys or by the issuer's answer about it,
+ * admitted anew at every request. Two ways lead in and one through. */
 #ifndef MTO_TOKEN_H
 #define MTO_TOKEN_H
 
 #include "core/certificate.h"
 #include "core/claims.h"
+#include "core/denylist.h"
 #include "core/keyset.h"
 #include "core/policy.h"
 #include "core/refusal.h"
@@ -40,7 +41,17 @@ typedef struct {
     const mto_keyset_t      *keys;        /* snapshot in force; NULL: none */
     const mto_demand_t      *location;    /* what this Location asks on top */
     mto_trust_t             *trust;       /* MTLSOAuthBindingCACertificateFile; NULL: any certificate will do */
+    const mto_denylist_t    *denied;      /* NULL: none */
 } mto_occasion_t;
+
+/* Most bytes of an introspection answer. */
+#define MTO_ANSWER_SIZE (64 * 1024)
+
+/* Whether a token is opaque: anything but three segments of base64url whose first is a JSON object. */
+int mto_token_is_opaque(const char *text, size_t length);
+
+/* Refuses with token_too_large, or token_malformed when a character is none of RFC 6750 section 2.1. */
+mto_refusal_t mto_token_check_opaque(const char *text, size_t length, mto_verdict_t *why);
 
 /* Takes a compact JWS apart: header and claims. text must outlive *out. Refuses with token_too_large, or as
  * mto_jws_read and mto_claims_read do; *out is NULL then, else the caller's for mto_presented_free. */
@@ -60,8 +71,42 @@ void mto_presented_free(mto_presented_t *presented);
 mto_refusal_t mto_token_prove(mto_token_t **out, mto_presented_t *presented, const mto_keyset_t *keys,
                               const mto_policy_t *policy, mto_verdict_t *why);
 
+/* Proves a token by the issuer's answer about it (RFC 7662 section 2.2), json[0..length), given at `answered`. jwt: the
+ * proven JWT that was asked about; NULL: an opaque token. Checks add up, claims do not mix: iss, type, exp, nbf and cnf
+ * must pass in both; user, client and claims are those of the answer. Refuses with introspection_unavailable (not one
+ * JSON object), token_inactive (anything but "active": true), claims_malformed, issuer_unknown, type_not_allowed,
+ * claim_missing, binding_malformed (two different cnf), user_claim_missing or user_claim_malformed. On success *out has
+ * one reference, and holds one of jwt. */
+mto_refusal_t mto_token_prove_answer(mto_token_t **out, const char *json, size_t length, mto_token_t *jwt,
+                                     const mto_policy_t *policy, apr_time_t answered, mto_verdict_t *why);
+
+/* Until when the answer that proves a token may be used for further requests; of a JWT alone APR_INT64_MAX. Not after
+ * its exp, nor the JWT's; not after answered when the policy says so. */
+apr_time_t mto_token_answer_end(const mto_token_t *token);
+
+/* Whether what proves a token may be used at now for another request: before that end, and not before it was given by
+ * more than the clocks may differ. */
+int mto_token_holds(const mto_token_t *token, apr_time_t now);
+
+/* What proves a token. */
+typedef enum {
+    MTO_PROOF_SIGNATURE,
+    MTO_PROOF_ANSWER, /* of an opaque token */
+    MTO_PROOF_BOTH,
+} mto_proof_t;
+
+mto_proof_t mto_token_proof(const mto_token_t *token);
+
+/* The claims of the JWT: those by which it falls under a policy. Of MTO_PROOF_ANSWER NULL. */
+const mto_claims_t *mto_token_jwt_claims(const mto_token_t *token);
+
+/* What can be refused of a proven JWT before its issuer is asked about it: accepted issuer, time, key, deny list, and
+ * the binding where it names a certificate. Refuses as mto_token_admit does. */
+mto_refusal_t mto_token_preadmit(const mto_token_t *jwt, const mto_occasion_t *at, mto_verdict_t *verdict);
+
 /* Decides everything that depends on the request, each time: accepted issuer, time, lifetime, audiences of block and
- * Location, the key still in force, the binding and, into verdict->reported, the reported policy's view of it. */
+ * Location, the key still in force or the answer still good, the deny list, the binding and, into verdict->reported,
+ * the reported policy's view of it. */
 mto_refusal_t mto_token_admit(const mto_token_t *token, const mto_occasion_t *at, mto_verdict_t *verdict);
 
 /* Takes and drops a reference; the last one frees. NULL is allowed. Thread-safe. */
@@ -76,7 +121,7 @@ const char              *mto_token_user(const mto_token_t *token);
 const mto_token_texts_t *mto_token_texts(const mto_token_t *token);
 const char              *mto_token_kid(const mto_token_t *token);
 
-/* The time from which on admit refuses it as expired, whatever the request. */
+/* The time from which on admit refuses it as expired, or its answer holds no longer, whatever the request. */
 apr_time_t mto_token_end(const mto_token_t *token);
 
 /* The bytes of memory that it takes, about. */

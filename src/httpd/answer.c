@@ -155,7 +155,7 @@ static const char *client_of(const mto_exchange_t *exchange, const mto_claims_t 
 static const char *describe(request_rec *r, const mto_exchange_t *exchange)
 {
     const mto_claims_t *claims = NULL;
-    const char         *kid = NULL, *cert = "-", *want = "-";
+    const char         *issuer, *kid = NULL, *cert = "-", *want = "-";
 
     if (exchange->token != NULL) {
         claims = mto_token_claims(exchange->token);
@@ -171,7 +171,10 @@ static const char *describe(request_rec *r, const mto_exchange_t *exchange)
     if (claims != NULL && claims->confirmation.shape == MTO_CONFIRMATION_THUMBPRINT) {
         want = thumbprint_start(r->pool, claims->confirmation.x5t);
     }
-    return apr_pstrcat(r->pool, "iss=", escape(r->pool, claims != NULL ? claims->issuer : NULL),
+    /* An opaque token does not say; the place does. */
+    issuer = claims != NULL ? claims->issuer : NULL;
+    issuer = exchange->issuer != NULL ? exchange->issuer->policy.issuer : issuer;
+    return apr_pstrcat(r->pool, "iss=", escape(r->pool, issuer),
                        " client=", escape(r->pool, client_of(exchange, claims)), " kid=", escape(r->pool, kid),
                        " token=", fingerprint(r->pool, &exchange->bearer), " cert=", cert, " want=", want, NULL);
 }

@@ -1,6 +1,7 @@
 #include "httpd/directives.h"
 
 #include "httpd/client_section.h"
+#include "httpd/introspection_section.h"
 #include "httpd/section.h"
 #include "httpd/values.h"
 
@@ -20,6 +21,7 @@ void *mto_server_config_create(apr_pool_t *pool, server_rec *server)
     config->blocks = apr_array_make(pool, 2, sizeof(mto_block_t *));
     config->client_sections = apr_array_make(pool, 2, sizeof(mto_client_section_t *));
     config->accepting = apr_array_make(pool, 2, sizeof(mto_directory_config_t *));
+    config->opaque_places = apr_array_make(pool, 2, sizeof(mto_directory_config_t *));
     config->token_cache = MTO_UNSET;
     config->warnings = apr_array_make(pool, 2, sizeof(const char *));
     return config;
@@ -44,6 +46,11 @@ void *mto_directory_config_merge(apr_pool_t *pool, void *base_config, void *over
         merged->demand.accepted_issuers = base->demand.accepted_issuers;
         merged->accepted_where = base->accepted_where;
         merged->accepted_in_htaccess = base->accepted_in_htaccess;
+    }
+    if (over->opaque_issuer == NULL) {
+        merged->opaque_issuer = base->opaque_issuer;
+        merged->opaque_where = base->opaque_where;
+        merged->opaque_in_htaccess = base->opaque_in_htaccess;
     }
     merged->demand.audiences = over->demand.audiences != NULL ? over->demand.audiences : base->demand.audiences;
     /* Tightens only: what an outer place demands no inner one takes back. */
@@ -242,6 +249,7 @@ static const location_directive_t accept_issuers = {set_accept_issuers};
 static const location_directive_t token_source = {set_token_source};
 static const location_directive_t require_tls = {set_require_tls};
 static const location_directive_t other_clients = {set_other_clients};
+static const location_directive_t opaque_issuer = {mto_introspection_set_location_opaque};
 
 /* A mistake in the server's files is an error of configtest. One in an .htaccess is met by a request, and httpd would
  * answer that with 500; it is kept instead, and refuses requests to this directory with 503. */
@@ -287,6 +295,16 @@ static const char *set_use_mutual_tls(cmd_parms *cmd, void *config, int argc, ch
         return set_in_location(cmd, config, argc, argv);
     }
     return mto_value_set_word(cmd, &mto_use_mutual_tls_setting, argc == 1 ? argv[0] : "");
+}
+
+static const char *set_opaque_issuer(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    if (in_directory(cmd)) {
+        return set_in_location(cmd, config, argc, argv);
+    }
+    return argc == 1 && *argv[0] != '\0'
+               ? mto_introspection_set_opaque(cmd, argv[0])
+               : mto_value_error(cmd, argc > 0 ? argv[0] : "", "takes one ISS or NAME of an " MTO_ISSUER_SECTION ">");
 }
 
 /* A setting of servers and blocks that is one word; cmd->info: its mto_word_setting_t. */
@@ -382,5 +400,25 @@ const command_rec mto_directives[] = {
                   "header that tells the back end the client's certificate, or off"),
     AP_INIT_TAKE_ARGV("MTLSOAuthOtherClients", set_in_location, (void *)&other_clients, OR_AUTHCFG,
                       "refuse or pass: clients of other methods than tls_client_auth and self_signed_tls_client_auth"),
+    AP_INIT_TAKE1("MTLSOAuthIntrospectionURI", mto_introspection_set_uri, NULL, RSRC_CONF,
+                  "https URL at which the issuer is asked about tokens (RFC 7662)"),
+    AP_INIT_TAKE1("MTLSOAuthIntrospectJWT", mto_introspection_set_jwt, NULL, RSRC_CONF,
+                  "on or off: whether the issuer is asked about JWTs too"),
+    AP_INIT_TAKE1("MTLSOAuthIntrospectionCache", mto_introspection_set_cache, NULL, RSRC_CONF,
+                  "how long an answer is used: off, exp or a time"),
+    AP_INIT_TAKE1("MTLSOAuthIntrospectionClientID", mto_introspection_set_client_id, NULL, RSRC_CONF,
+                  "our client_id at the issuer"),
+    AP_INIT_TAKE1("MTLSOAuthIntrospectionClientSecretFile", mto_introspection_set_secret_file, NULL, RSRC_CONF,
+                  "file with our client secret"),
+    AP_INIT_TAKE1("MTLSOAuthIntrospectionClientAuth", mto_introspection_set_client_auth, NULL, RSRC_CONF,
+                  "client_secret_basic, client_secret_post, tls_client_auth or self_signed_tls_client_auth"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthOpaqueTokenIssuer", set_opaque_issuer, (void *)&opaque_issuer, RSRC_CONF | OR_AUTHCFG,
+                      "ISS or NAME of the section that opaque tokens fall under"),
+    AP_INIT_TAKE1("MTLSOAuthSharedCache", mto_introspection_set_shared_cache, NULL, RSRC_CONF,
+                  "PROVIDER[:ARGUMENTS] of the cache that processes and machines share, or off"),
+    AP_INIT_TAKE1("MTLSOAuthSharedCacheKeyFile", mto_introspection_set_shared_cache_key, NULL, RSRC_CONF,
+                  "file with one or two keys that seal what is in it"),
+    AP_INIT_TAKE1("MTLSOAuthDenyFile", mto_introspection_set_deny_file, NULL, RSRC_CONF,
+                  "file of tokens, subjects, clients, certificates and keys that are refused"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
 };

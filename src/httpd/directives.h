@@ -5,6 +5,7 @@
 #include "core/name.h"
 #include "core/policy.h"
 #include "core/token_cache.h"
+#include "io/introspection_client.h"
 #include "io/key_source.h"
 #include "io/keystore.h"
 #include "io/watched_object.h"
@@ -31,15 +32,25 @@ typedef struct {
     mto_trust_files_t     binding_trust;
 } mto_written_t;
 
+/* What a block says of introspection, as written; texts are NULL when nobody wrote them. */
+typedef struct {
+    const char               *uri;
+    int                       jwt;   /* 1, 0 or MTO_UNSET: off */
+    apr_interval_time_t       cache; /* 0: off; MTO_ANSWER_UNTIL_EXP; or MTO_UNSET */
+    const char               *client_id, *secret_file;
+    const mto_asker_method_t *method;
+} mto_introspection_written_t;
+
 /* One <MTLSOAuthIssuer> section. */
 typedef struct {
-    const char               *issuer;
-    const char               *name;  /* NULL: none */
-    const char               *where; /* "file:line", for messages */
-    mto_written_t             written;
-    const apr_array_header_t *audiences;    /* const char *; NULL: MTLSOAuthAudience not written, or any */
-    int                       any_audience; /* MTLSOAuthAudience any */
-    mto_key_source_t          keys;         /* as written; servers.c finishes it */
+    const char                 *issuer;
+    const char                 *name;  /* NULL: none */
+    const char                 *where; /* "file:line", for messages */
+    mto_written_t               written;
+    const apr_array_header_t   *audiences;    /* const char *; NULL: MTLSOAuthAudience not written, or any */
+    int                         any_audience; /* MTLSOAuthAudience any */
+    mto_key_source_t            keys;         /* as written; servers.c finishes it */
+    mto_introspection_written_t introspection;
 } mto_block_t;
 
 /* One <MTLSOAuthClient> section; texts are NULL when nobody wrote them. */
@@ -67,7 +78,10 @@ typedef struct {
     const apr_array_header_t *token_sources; /* mto_token_source_t; NULL: unset, header */
     int                       require_tls;   /* 1, 0 or MTO_UNSET: on */
     int                       other_clients; /* 1: passed on, 0: refused, or MTO_UNSET: refused */
-    const char               *mistake;       /* what is wrong in an .htaccess, and where; NULL: nothing */
+    const char               *opaque_issuer; /* ISS or NAME; NULL: the server's */
+    const char               *opaque_where;  /* "file:line" of it */
+    int                       opaque_in_htaccess;
+    const char               *mistake; /* what is wrong in an .htaccess, and where; NULL: nothing */
 } mto_directory_config_t;
 
 /* What stands in a server, and what servers.c makes of it. */
@@ -80,8 +94,6 @@ typedef struct {
     apr_array_header_t       *warnings;   /* const char *: what is allowed and probably not meant */
     const char               *state_directory; /* MTLSOAuthStateDir of the main server; NULL: unset, "": off */
     apr_array_header_t       *keystores;       /* of the main server: mto_keystore_t *, all there are */
-    int                       token_cache;     /* entries of MTLSOAuthTokenCache; 0: off; MTO_UNSET: not written */
-    mto_token_cache_t        *tokens;          /* of this process; NULL: none are remembered */
     apr_array_header_t       *watched;         /* of the main server: mto_watched_object_t *, all there are */
     struct mto_log_limit_t   *log_limits;      /* one a refusal, for requests of no known issuer: answer.c */
     apr_array_header_t       *client_sections; /* mto_client_section_t * */
@@ -91,6 +103,16 @@ typedef struct {
     mto_watched_object_t     *clients;             /* finished: mto_clients_t; NULL: none is registered */
     mto_watched_object_t     *client_trust;        /* finished: mto_trust_t; NULL: none */
     const char               *forward_client_cert; /* header; NULL and "": off */
+    int                       token_cache;         /* entries of MTLSOAuthTokenCache; 0: off; MTO_UNSET: not written */
+    mto_token_cache_t        *tokens;              /* of this process; NULL: none are remembered */
+    const char               *opaque_issuer; /* ISS or NAME of the block that opaque tokens fall under; NULL: none */
+    const char               *opaque_where;  /* "file:line" of it; NULL: inherited */
+    apr_array_header_t *opaque_places;  /* mto_directory_config_t * with an MTLSOAuthOpaqueTokenIssuer of this server */
+    apr_array_header_t *askers;         /* of the main server: mto_asker_t *, all there are */
+    const char         *deny_file;      /* NULL: none */
+    mto_watched_object_t *denied;       /* finished: mto_denylist_t; NULL: none */
+    const char           *shared_cache; /* PROVIDER[:ARGS] of the main server; NULL: unset */
+    const char           *shared_cache_key; /* file; NULL: none */
 } mto_server_config_t;
 
 extern const command_rec mto_directives[];

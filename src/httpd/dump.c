@@ -1,9 +1,11 @@
 #include "httpd/dump.h"
 
 #include "core/base64url.h"
+#include "httpd/denials.h"
 #include "httpd/directives.h"
 #include "httpd/registry.h"
 #include "httpd/servers.h"
+#include "httpd/shared_cache.h"
 
 #include <apr_strings.h>
 #include <http_core.h>
@@ -76,6 +78,15 @@ static void print_proxy(apr_file_t *out, const char *proxy)
     apr_file_printf(out, "    MTLSOAuthOutgoingProxy %.*s://***%s\n", (int)(host - proxy), proxy, at);
 }
 
+static void print_outgoing(apr_file_t *out, const mto_source_settings_t *settings)
+{
+    print_time(out, "MTLSOAuthOutgoingTimeout", settings->timeout);
+    print_text(out, "MTLSOAuthOutgoingCACertificateFile", settings->ca_file);
+    print_text(out, "MTLSOAuthOutgoingCertificateFile", settings->certificate_file);
+    print_text(out, "MTLSOAuthOutgoingKeyFile", settings->key_file);
+    print_proxy(out, settings->proxy);
+}
+
 /* How a remote source is gone to; its keys are known at run time only. */
 static void print_remote(apr_file_t *out, const mto_key_source_t *source)
 {
@@ -89,11 +100,7 @@ static void print_remote(apr_file_t *out, const mto_key_source_t *source)
     print_time(out, "MTLSOAuthJWKSRefresh", settings->refresh);
     print_time(out, "MTLSOAuthJWKSCooldown", settings->cooldown);
     print_time(out, "MTLSOAuthJWKSMaxStale", settings->max_stale);
-    print_time(out, "MTLSOAuthOutgoingTimeout", settings->timeout);
-    print_text(out, "MTLSOAuthOutgoingCACertificateFile", settings->ca_file);
-    print_text(out, "MTLSOAuthOutgoingCertificateFile", settings->certificate_file);
-    print_text(out, "MTLSOAuthOutgoingKeyFile", settings->key_file);
-    print_proxy(out, settings->proxy);
+    print_outgoing(out, settings);
 }
 
 static void print_local(apr_file_t *out, const mto_key_source_t *source, const mto_keyset_t *keys)
@@ -161,6 +168,53 @@ static void print_clients(apr_file_t *out, const server_rec *server)
     mto_clients_release(clients);
 }
 
+/* How the issuer is asked about tokens; of a local source also how to go out, which is printed nowhere else then. */
+static void print_asker(apr_file_t *out, const mto_issuer_t *issuer)
+{
+    const mto_asker_settings_t *settings;
+    apr_interval_time_t         cache = issuer->policy.introspection_cache;
+
+    apr_file_printf(out, "    MTLSOAuthIntrospectJWT %s\n", issuer->policy.introspect_jwt ? "on" : "off");
+    if (issuer->asker == NULL) {
+        return;
+    }
+    settings = mto_asker_settings(issuer->asker);
+    print_text(out, "MTLSOAuthIntrospectionURI", settings->uri);
+    if (settings->uri == NULL) {
+        apr_file_printf(out, "    # introspection: at the endpoint of the issuer's metadata\n");
+    }
+    print_text(out, "MTLSOAuthIntrospectionClientID", settings->client_id);
+    print_text(out, "MTLSOAuthIntrospectionClientAuth", settings->method->word);
+    print_text(out, "MTLSOAuthIntrospectionClientSecretFile", settings->secret_file);
+    if (cache == 0 || cache == MTO_ANSWER_UNTIL_EXP) {
+        print_text(out, "MTLSOAuthIntrospectionCache", cache == 0 ? "off" : "exp");
+    }
+    else {
+        print_time(out, "MTLSOAuthIntrospectionCache", cache);
+    }
+    if (mto_key_source_is_local(mto_keystore_source(issuer->keystore))) {
+        print_outgoing(out, &settings->outgoing);
+    }
+}
+
+/* What opaque tokens fall under, what is denied, and, of the main server, what is shared. */
+static void print_rest(apr_file_t *out, const server_rec *server, const server_rec *main_server)
+{
+    const mto_server_config_t *config = mto_server_config_of(server);
+    mto_denylist_t            *denied = mto_denials_take(server);
+
+    print_text(out, "MTLSOAuthOpaqueTokenIssuer", config->opaque_issuer);
+    if (denied != NULL) {
+        print_object(out, config->denied);
+        apr_file_printf(out, "    # denied: %" APR_SIZE_T_FMT "\n", (apr_size_t)mto_denylist_count(denied));
+    }
+    mto_denylist_release(denied);
+    if (server == main_server && config->askers->nelts > 0) {
+        print_text(out, "MTLSOAuthSharedCache", mto_shared_cache_name(main_server));
+        print_text(out, "MTLSOAuthSharedCacheKeyFile", config->shared_cache_key);
+    }
+}
+
 static void print_issuer(apr_file_t *out, const mto_issuer_t *issuer)
 {
     const mto_policy_t   *policy = &issuer->policy;
@@ -192,6 +246,7 @@ static void print_issuer(apr_file_t *out, const mto_issuer_t *issuer)
     print_paths(out, "MTLSOAuthRequiredClaims", settings->required_claims);
     print_object(out, issuer->binding_trust);
     print_keys(out, issuer);
+    print_asker(out, issuer);
     apr_file_printf(out, "  </MTLSOAuthIssuer>\n");
 }
 
@@ -220,6 +275,7 @@ static void print_server(apr_file_t *out, server_rec *server, const server_rec *
         print_issuer(out, mto_issuer_of(APR_ARRAY_IDX(config->policies, i, const mto_policy_t *)));
     }
     print_clients(out, server);
+    print_rest(out, server, main_server);
     for (i = 0; i < config->warnings->nelts; i++) {
         apr_file_printf(out, "  warning: %s\n", APR_ARRAY_IDX(config->warnings, i, const char *));
     }

@@ -2,6 +2,7 @@
 
 #include "httpd/directives.h"
 #include "httpd/servers.h"
+#include "httpd/shared_cache.h"
 #include "io/lease.h"
 #include "io/renewal.h"
 #include "io/state_file.h"
@@ -48,12 +49,13 @@ static struct {
 
 /* The thread of this child; in the parent only main_server is used, for the log. */
 static struct {
-    server_rec    *main_server;
-    mto_renewal_t *renewal;
-    pthread_t      thread;
-    int            has_thread;
-    atomic_int     stop;
-    unsigned       waiters;
+    server_rec         *main_server;
+    mto_renewal_t      *renewal;
+    mto_introspector_t *introspector; /* NULL: nobody is asked about tokens */
+    pthread_t           thread;
+    int                 has_thread;
+    atomic_int          stop;
+    unsigned            waiters;
 } child;
 
 /* --- The parent --------------------------------------------------------------------------------------------------- */
@@ -170,6 +172,9 @@ static void *renew_until_stopped(void *unused)
             looked_at = now;
             mto_servers_renew_watched(child.main_server, log_says, NULL);
         }
+        if (child.introspector != NULL) {
+            mto_introspector_step(child.introspector);
+        }
         mto_renewal_step(child.renewal);
     }
     return unused;
@@ -188,6 +193,9 @@ static apr_status_t stop_thread(void *unused)
         if (pthread_timedjoin_np(child.thread, NULL, &end) != 0) {
             return APR_SUCCESS; /* the process ends all the same; what the thread uses is left to it */
         }
+    }
+    if (child.introspector != NULL) {
+        mto_introspector_close(child.introspector);
     }
     mto_renewal_destroy(child.renewal);
     curl_global_cleanup();
@@ -225,6 +233,10 @@ void mto_refresh_start(apr_pool_t *pool, server_rec *main_server)
         ap_log_error(APLOG_MARK, APLOG_ERR, APR_ENOMEM, main_server, "keys are not renewed in this process");
         return;
     }
+    if (mto_servers_askers(main_server)->nelts > 0) {
+        child.introspector =
+            mto_introspector_create(mto_renewal_fetcher(child.renewal), mto_shared_cache_start(pool), log_says, NULL);
+    }
     apr_pool_pre_cleanup_register(pool, NULL, stop_thread);
     status = start_thread();
     child.has_thread = status == 0;
@@ -236,4 +248,9 @@ void mto_refresh_start(apr_pool_t *pool, server_rec *main_server)
 unsigned mto_refresh_waiters(void)
 {
     return child.waiters;
+}
+
+mto_introspector_t *mto_refresh_introspector(void)
+{
+    return child.introspector;
 }

@@ -1,6 +1,9 @@
-/* The thread of each child that keeps keys, trusts and clients fresh, and what all children share for it. */
+/* The thread of each child that keeps keys, trusts, clients and lists fresh and asks issuers about tokens, and what all
+ * children share for it. */
 #ifndef MTO_REFRESH_H
 #define MTO_REFRESH_H
+
+#include "io/introspect.h"
 
 #include <httpd.h>
 
@@ -15,6 +18,9 @@ void mto_refresh_start(apr_pool_t *child, server_rec *main_server);
 /* Keeps what the parent made of files fresh, so that a child that starts late does not begin with keys that were taken
  * away since. Hook monitor, which httpd runs in the parent every ten seconds. */
 int mto_refresh_watch(apr_pool_t *pool, server_rec *main_server);
+
+/* Who asks issuers about tokens in this process; NULL: nobody does. */
+mto_introspector_t *mto_refresh_introspector(void);
 
 /* How many requests of this process may wait for one source at once: DESIGN section 4, fixed sizes. */
 unsigned mto_refresh_waiters(void);

@@ -1,6 +1,7 @@
 #include "httpd/section.h"
 
 #include "core/algorithm.h"
+#include "httpd/introspection_section.h"
 #include "httpd/values.h"
 
 #include <apr_lib.h>
@@ -222,6 +223,7 @@ const char *mto_section_read(cmd_parms *cmd, void *config, const char *arguments
     }
     block->where = mto_value_where(cmd);
     block->written = mto_written_unset();
+    block->introspection = mto_introspection_unset();
     for (child = cmd->directive->first_child; child != NULL; child = child->next) {
         if (!is_ours(child->directive) || *child->directive == '<') {
             return section_error(

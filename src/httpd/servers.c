@@ -1,6 +1,8 @@
 #include "httpd/servers.h"
 
 #include "httpd/answer.h"
+#include "httpd/denials.h"
+#include "httpd/introspection.h"
 #include "httpd/registry.h"
 #include "httpd/values.h"
 
@@ -276,6 +278,10 @@ static void finish_server(finishing_t *finishing, server_rec *server)
         issuer->policy.name = block->name;
         issuer->policy.audiences = block->audiences;
         issuer->policy.settings = mto_settings_merge(&defaults, &block->written.policy);
+        issuer->policy.introspect_jwt = block->introspection.jwt == 1;
+        issuer->policy.introspection_cache =
+            block->introspection.cache != MTO_UNSET ? block->introspection.cache : MTO_INTROSPECTION_CACHE;
+        issuer->outgoing = mto_source_settings_merge(&source_defaults, &block->written.source);
         issuer->keystore = keystore_of(finishing, server, block, &source_defaults);
         issuer->binding_trust = binding_trust_of(finishing, server, block);
         issuer->log_limits = mto_log_limits_create(finishing->pool);
@@ -404,6 +410,7 @@ int mto_servers_finish(apr_pool_t *pool, server_rec *main_server)
     server_rec *server;
 
     mto_server_config_of(main_server)->keystores = apr_array_make(pool, 4, sizeof(mto_keystore_t *));
+    mto_server_config_of(main_server)->askers = apr_array_make(pool, 4, sizeof(mto_asker_t *));
     mto_server_config_of(main_server)->watched = apr_array_make(pool, 4, sizeof(mto_watched_object_t *));
     for (server = main_server; server != NULL; server = server->next) {
         if (mto_server_is_own(server, main_server)) {
@@ -415,7 +422,14 @@ int mto_servers_finish(apr_pool_t *pool, server_rec *main_server)
             check_accepting(&finishing, server);
         }
     }
+    finishing.mistakes += mto_introspection_finish(pool, main_server);
+    finishing.mistakes += mto_denials_finish(pool, main_server);
     return finishing.mistakes == 0 ? OK : !OK;
+}
+
+const apr_array_header_t *mto_servers_askers(const server_rec *main_server)
+{
+    return mto_server_config_of(main_server)->askers;
 }
 
 const apr_array_header_t *mto_servers_keystores(const server_rec *main_server)

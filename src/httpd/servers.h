@@ -14,6 +14,8 @@ typedef struct {
     int                     has_siblings;  /* another block of this server is for the same ISS */
     mto_keystore_t         *keystore;      /* shared with every block that names the same source */
     mto_watched_object_t   *binding_trust; /* mto_trust_t that certificates of bound tokens must be under; NULL: any */
+    mto_source_settings_t   outgoing;      /* how the block goes out */
+    mto_asker_t            *asker;         /* shared likewise; NULL: its issuer is not asked about tokens */
     struct mto_log_limit_t *log_limits;    /* one a refusal: answer.c */
 } mto_issuer_t;
 
@@ -34,7 +36,10 @@ int mto_server_token_cache(const server_rec *server, const server_rec *main_serv
 /* All keystores (mto_keystore_t *) of the finished servers, each once. */
 const apr_array_header_t *mto_servers_keystores(const server_rec *main_server);
 
-/* Makes the trusts and clients of all servers anew whose files changed. One thread at a time. */
+/* All askers (mto_asker_t *), likewise. */
+const apr_array_header_t *mto_servers_askers(const server_rec *main_server);
+
+/* Makes the trusts, clients and lists of all servers anew whose files changed. One thread at a time. */
 void mto_servers_renew_watched(const server_rec *main_server, mto_says_fn *say, void *baton);
 
 /* Whether that block is among blocks (mto_block_t *). */

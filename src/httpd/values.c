@@ -108,7 +108,7 @@ const mto_time_setting_t mto_outgoing_timeout_setting = {APR_OFFSETOF(mto_writte
                                                          "a time from 1s to 60s", NULL};
 
 /* httpd's own parser takes whatever begins like a unit; here a time is digits and one of these. */
-static int parse_time(const char *text, apr_interval_time_t *time)
+int mto_value_read_time(const char *text, apr_interval_time_t *time)
 {
     static const struct {
         const char         *unit;
@@ -135,7 +135,7 @@ const char *mto_value_set_time(cmd_parms *cmd, void *unused, const char *text)
     if (setting->off != NULL && strcasecmp(text, setting->off) == 0) {
         time = 0;
     }
-    else if (!parse_time(text, &time) || time < setting->least || time > setting->most) {
+    else if (!mto_value_read_time(text, &time) || time < setting->least || time > setting->most) {
         return mto_value_error(cmd, text,
                                apr_pstrcat(cmd->pool, "is not ", setting->range, " (for example 30s, 5min, 1h)", NULL));
     }

@@ -45,6 +45,9 @@ const char *mto_value_twice(cmd_parms *cmd, const char *value);
 /* A time as one would write it, in the largest unit that needs no fraction. */
 const char *mto_value_time_text(apr_interval_time_t time, apr_pool_t *pool);
 
+/* Reads a time as the configuration writes it. Returns 0 when it is none. */
+int mto_value_read_time(const char *text, apr_interval_time_t *time);
+
 /* "file:line" of a directive. */
 const char *mto_value_where(cmd_parms *cmd);
 

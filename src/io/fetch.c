@@ -9,6 +9,7 @@
 typedef struct exchange_t {
     struct exchange_t *next; /* among those under way */
     CURL              *easy;
+    struct curl_slist *headers; /* NULL: none but libcurl's own */
     char              *body;
     size_t             size, cap;
     int                too_large;
@@ -104,6 +105,7 @@ static size_t take_body(char *data, size_t one, size_t size, void *baton)
 static void exchange_free(exchange_t *exchange)
 {
     curl_easy_cleanup(exchange->easy);
+    curl_slist_free_all(exchange->headers);
     free(exchange->body);
     free(exchange);
 }
@@ -159,8 +161,31 @@ static int set_options(exchange_t *exchange, const char *url, int loopback, cons
     return ok;
 }
 
-int mto_fetcher_get(mto_fetcher_t *fetcher, const char *url, const mto_outgoing_t *outgoing, size_t cap,
-                    mto_fetched_fn *done, void *baton)
+/* Makes a POST of the exchange. Returns 0 on failure. */
+static int set_post(exchange_t *exchange, const mto_post_t *post)
+{
+    CURL              *easy = exchange->easy;
+    const char *const *header;
+    struct curl_slist *longer;
+    int                ok = 1;
+
+    for (header = post->headers; *header != NULL; header++) {
+        longer = curl_slist_append(exchange->headers, *header);
+        if (longer == NULL) {
+            return 0;
+        }
+        exchange->headers = longer;
+    }
+    ok &= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->size) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, post->body) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers) == CURLE_OK;
+    /* Who tunnels for us need not know who we are. */
+    ok &= curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) == CURLE_OK;
+    return ok;
+}
+
+int mto_fetcher_post(mto_fetcher_t *fetcher, const char *url, const mto_outgoing_t *outgoing, const mto_post_t *post,
+                     size_t cap, mto_fetched_fn *done, void *baton)
 {
     exchange_t *exchange;
     int         loopback;
@@ -173,6 +198,7 @@ int mto_fetcher_get(mto_fetcher_t *fetcher, const char *url, const mto_outgoing_
     exchange->done = done;
     exchange->baton = baton;
     if (exchange->easy == NULL || !set_options(exchange, url, loopback, outgoing)
+        || (post != NULL && !set_post(exchange, post))
         || curl_multi_add_handle(fetcher->multi, exchange->easy) != CURLM_OK) {
         exchange_free(exchange);
         return 0;
@@ -180,6 +206,12 @@ int mto_fetcher_get(mto_fetcher_t *fetcher, const char *url, const mto_outgoing_
     exchange->next = fetcher->exchanges;
     fetcher->exchanges = exchange;
     return 1;
+}
+
+int mto_fetcher_get(mto_fetcher_t *fetcher, const char *url, const mto_outgoing_t *outgoing, size_t cap,
+                    mto_fetched_fn *done, void *baton)
+{
+    return mto_fetcher_post(fetcher, url, outgoing, NULL, cap, done, baton);
 }
 
 static void finish(mto_fetcher_t *fetcher, exchange_t *exchange, CURLcode code)

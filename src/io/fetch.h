@@ -39,6 +39,17 @@ void mto_fetcher_destroy(mto_fetcher_t *fetcher);
 int mto_fetcher_get(mto_fetcher_t *fetcher, const char *url, const mto_outgoing_t *outgoing, size_t cap,
                     mto_fetched_fn *done, void *baton);
 
+/* What a POST sends. */
+typedef struct {
+    const char        *body;
+    size_t             size;
+    const char *const *headers; /* "Name: value" each, with a Content-Type among them; NULL behind the last */
+} mto_post_t;
+
+/* Starts a POST likewise. post is read during the call only. The headers go to the server, never to a proxy. */
+int mto_fetcher_post(mto_fetcher_t *fetcher, const char *url, const mto_outgoing_t *outgoing, const mto_post_t *post,
+                     size_t cap, mto_fetched_fn *done, void *baton);
+
 /* Moves all exchanges on and waits for up to that time, or until woken, for there to be more to do. */
 void mto_fetcher_run(mto_fetcher_t *fetcher, apr_interval_time_t wait);
 

@@ -1,4 +1,5 @@
 #include "io/keystore_private.h"
+#include "io/waiting.h"
 
 #include <apr_strings.h>
 #include <errno.h>
@@ -6,82 +7,16 @@
 #include <string.h>
 #include <time.h>
 
-/* Requests of this process that wait for keys, of whatever source: most threads must stay free for others. */
-static atomic_uint waiting;
-
 static apr_status_t keystore_end(void *data)
 {
     mto_keystore_t *store = data;
-    size_t          i;
 
-    for (i = 0; i < 3; i++) {
-        free(store->outgoing_texts[i]);
-    }
+    mto_outgoing_files_clear(&store->outgoing);
     mto_keyset_release(store->keys);
     mto_issuer_metadata_clear(&store->metadata);
     (void)pthread_cond_destroy(&store->changed);
     (void)pthread_mutex_destroy(&store->lock);
     return APR_SUCCESS;
-}
-
-/* Reads the PEM files for going out, as long as whoever starts the server can: the key may be root's alone. */
-static const char *read_outgoing(mto_keystore_t *store, apr_pool_t *pool)
-{
-    static const char *const directives[] = {"MTLSOAuthOutgoingCACertificateFile", "MTLSOAuthOutgoingCertificateFile",
-                                             "MTLSOAuthOutgoingKeyFile"};
-    const mto_source_settings_t *settings = &store->source->settings;
-    const char *const            names[] = {settings->ca_file, settings->certificate_file, settings->key_file};
-    size_t                       i, size;
-
-    for (i = 0; i < 3; i++) {
-        const char *reason;
-
-        store->outgoing_files[i].name = names[i];
-        if (names[i] == NULL) {
-            continue;
-        }
-        reason = mto_watched_file_read(&store->outgoing_files[i], &store->outgoing_texts[i], &size, MTO_KEYSET_BYTES);
-        if (reason == NULL) {
-            reason = mto_key_source_check_pem(store->outgoing_texts[i], i == 2);
-        }
-        if (reason != NULL) {
-            return apr_psprintf(pool, "%s %s: %s; name a readable PEM file", directives[i], names[i], reason);
-        }
-    }
-    if (store->outgoing_texts[1] != NULL && store->outgoing_texts[2] != NULL
-        && !mto_key_source_is_pair(store->outgoing_texts[1], store->outgoing_texts[2])) {
-        return apr_psprintf(pool, "%s %s: it is not the key of the certificate in %s; name the files of one pair",
-                            directives[2], names[2], names[1]);
-    }
-    return NULL;
-}
-
-const char *mto_keystore_reread_outgoing(mto_keystore_t *store, const char **file)
-{
-    const char *wrong = NULL;
-    size_t      i, size;
-
-    for (i = 0; i < 3; i++) {
-        mto_watched_file_t *watched = &store->outgoing_files[i];
-        const char         *reason;
-        char               *text;
-
-        if (watched->name == NULL || !mto_watched_file_has_changed(watched)) {
-            continue;
-        }
-        reason = mto_watched_file_read(watched, &text, &size, MTO_KEYSET_BYTES);
-        if (reason == NULL && (reason = mto_key_source_check_pem(text, i == 2)) != NULL) {
-            free(text);
-        }
-        if (reason != NULL) {
-            wrong = reason;
-            *file = watched->name;
-            continue;
-        }
-        free(store->outgoing_texts[i]);
-        store->outgoing_texts[i] = text;
-    }
-    return wrong;
 }
 
 mto_keystore_t *mto_keystore_create(const mto_key_source_t *source, mto_keyset_skipped_fn *skipped, void *baton,
@@ -98,7 +33,7 @@ mto_keystore_t *mto_keystore_create(const mto_key_source_t *source, mto_keyset_s
     (void)pthread_condattr_destroy(&attributes);
     apr_pool_cleanup_register(pool, store, keystore_end, apr_pool_cleanup_null);
     if (!mto_key_source_is_local(source)) {
-        *error = read_outgoing(store, pool);
+        *error = mto_outgoing_files_read(&store->outgoing, &source->settings, pool);
         return *error == NULL ? store : NULL;
     }
     store->files = mto_key_source_files(source, pool);
@@ -195,16 +130,6 @@ static int has_spoken(const mto_keystore_t *store, apr_time_t now)
     return store->keys != NULL && now - store->fetched < store->source->settings.cooldown;
 }
 
-/* One of the `most` places to wait in; 0: all are taken. */
-static int take_place(unsigned most)
-{
-    if (atomic_fetch_add(&waiting, 1) < most) {
-        return 1;
-    }
-    atomic_fetch_sub(&waiting, 1);
-    return 0;
-}
-
 mto_keys_t mto_keystore_ask(mto_keystore_t *store, const mto_keyset_t *keys, unsigned most, mto_keyset_t **newer)
 {
     mto_pace_t      pace = mto_keystore_pace(store);
@@ -230,7 +155,7 @@ mto_keys_t mto_keystore_ask(mto_keystore_t *store, const mto_keyset_t *keys, uns
             || !mto_lease_may_bring(mto_keystore_lease(store), &pace, now, now + MTO_KEYSTORE_WAIT)) {
             break;
         }
-        has_place = has_place || take_place(most);
+        has_place = has_place || mto_waiting_enter(most);
         /* Under the lock, so that nobody wakes what mto_renewal_destroy has ended. Without a place too the attempt is
          * made, for those who come later. */
         if (!atomic_exchange(&store->in_need, 1) || has_place) {
@@ -244,7 +169,24 @@ mto_keys_t mto_keystore_ask(mto_keystore_t *store, const mto_keyset_t *keys, uns
     }
     (void)pthread_mutex_unlock(&store->lock);
     if (has_place) {
-        atomic_fetch_sub(&waiting, 1);
+        mto_waiting_leave();
     }
     return *newer != NULL ? MTO_KEYS_NEWER : answer;
+}
+
+int mto_keystore_introspection_endpoint(mto_keystore_t *store, int with_certificate, char *out, size_t size)
+{
+    const mto_issuer_metadata_t *metadata = &store->metadata;
+    const char                  *url;
+    int                          fits;
+
+    (void)pthread_mutex_lock(&store->lock);
+    url = with_certificate && metadata->mtls_introspection_endpoint != NULL ? metadata->mtls_introspection_endpoint
+                                                                            : metadata->introspection_endpoint;
+    fits = url != NULL && strlen(url) < size;
+    if (fits) {
+        memcpy(out, url, strlen(url) + 1);
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    return fits;
 }

@@ -40,4 +40,9 @@ mto_keyset_t *mto_keystore_keys(mto_keystore_t *store, apr_time_t now);
  * source. *newer: the set to try now, a new reference, when MTO_KEYS_NEWER is returned. */
 mto_keys_t mto_keystore_ask(mto_keystore_t *store, const mto_keyset_t *keys, unsigned most, mto_keyset_t **newer);
 
+/* The introspection endpoint of the issuer's metadata, for a client that authenticates by certificate the one of
+ * mtls_endpoint_aliases if there is one (RFC 8705 section 5), into out[0..size). Returns 0: none is known. Any thread.
+ */
+int mto_keystore_introspection_endpoint(mto_keystore_t *store, int with_certificate, char *out, size_t size);
+
 #endif

@@ -3,6 +3,7 @@
 #define MTO_KEYSTORE_PRIVATE_H
 
 #include "io/keystore.h"
+#include "io/outgoing.h"
 
 #include <pthread.h>
 
@@ -22,12 +23,11 @@ struct mto_keystore_t {
     mto_lease_t          *shared;     /* NULL: there is none */
     uint64_t              generation; /* of the set in force, by shared */
     uint64_t              shared_ended;
-    apr_array_header_t   *files;             /* mto_watched_file_t: keys of a local source */
-    unsigned char         jwks_hash[32];     /* SHA-256 of the document in force */
-    int                   unwritable;        /* was told of */
-    struct mto_attempt_t *attempt;           /* under way; NULL: none */
-    mto_watched_file_t    outgoing_files[3]; /* CA, certificate, key; name NULL: none */
-    char                 *outgoing_texts[3];
+    apr_array_header_t   *files;         /* mto_watched_file_t: keys of a local source */
+    unsigned char         jwks_hash[32]; /* SHA-256 of the document in force */
+    int                   unwritable;    /* was told of */
+    struct mto_attempt_t *attempt;       /* under way; NULL: none */
+    mto_outgoing_files_t  outgoing;
 };
 
 /* The lease that holds for this process now. */
@@ -35,10 +35,6 @@ mto_lease_t *mto_keystore_lease(mto_keystore_t *store);
 
 /* How often attempts of this source are made. */
 mto_pace_t mto_keystore_pace(const mto_keystore_t *store);
-
-/* Reads the files for going out again that changed. Returns NULL, or what is wrong with *file, whose former text stays.
- */
-const char *mto_keystore_reread_outgoing(mto_keystore_t *store, const char **file);
 
 /* Puts a set into force, taking over its reference, and what metadata holds, and tells those who wait. */
 void mto_keystore_put(mto_keystore_t *store, mto_keyset_t *keys, apr_time_t fetched, mto_issuer_metadata_t *metadata);

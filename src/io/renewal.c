@@ -193,14 +193,10 @@ static mto_fetched_fn took_metadata, took_set;
 /* Goes out for attempt->url with what the files said last; one that changed is read again first. */
 static void go_out(mto_attempt_t *attempt, size_t cap, mto_fetched_fn *done)
 {
-    mto_keystore_t              *store = attempt->store;
-    const mto_source_settings_t *settings = &store->source->settings;
-    mto_outgoing_t               outgoing = {.proxy = settings->proxy, .timeout = settings->timeout};
-    const char                  *refused = mto_fetch_refused_url(attempt->url);
+    mto_keystore_t *store = attempt->store;
+    mto_outgoing_t  outgoing = mto_outgoing_of(&store->outgoing, &store->source->settings);
+    const char     *refused = mto_fetch_refused_url(attempt->url);
 
-    outgoing.ca_pem = store->outgoing_texts[0];
-    outgoing.certificate_pem = store->outgoing_texts[1];
-    outgoing.key_pem = store->outgoing_texts[2];
     if (refused != NULL) {
         fail(attempt, "URL", refused);
     }
@@ -280,7 +276,7 @@ static void start_attempt(mto_renewal_t *renewal, mto_keystore_t *store, mto_lea
     attempt->store = store;
     attempt->lease = lease;
     store->attempt = attempt;
-    reason = mto_keystore_reread_outgoing(store, &file);
+    reason = mto_outgoing_files_reread(&store->outgoing, &file);
     if (reason != NULL) {
         say(renewal, store, MTO_SAYS_ERROR, "%s: %s; what it held before stays in use", file, reason);
     }
@@ -441,6 +437,11 @@ mto_renewal_t *mto_renewal_create(const apr_array_header_t *stores, const apr_ar
         atomic_store(&store->in_need, store->keys == NULL);
     }
     return renewal;
+}
+
+mto_fetcher_t *mto_renewal_fetcher(mto_renewal_t *renewal)
+{
+    return renewal->fetcher;
 }
 
 /* Returns how long this store has nothing to do. */

@@ -3,6 +3,7 @@
 #ifndef MTO_RENEWAL_H
 #define MTO_RENEWAL_H
 
+#include "io/fetch.h"
 #include "io/keystore.h"
 
 #include <apr_tables.h>
@@ -14,6 +15,9 @@ typedef struct mto_renewal_t mto_renewal_t;
  * state that is there. Requests may ask from now on. Returns NULL when out of memory. libcurl must have been set up. */
 mto_renewal_t *mto_renewal_create(const apr_array_header_t *stores, const apr_array_header_t *leases,
                                   const mto_state_place_t *place, mto_says_fn *say, void *baton, apr_pool_t *pool);
+
+/* What the renewal goes out with: others of the same thread may, too. */
+mto_fetcher_t *mto_renewal_fetcher(mto_renewal_t *renewal);
 
 /* Does what there is to do, and waits until there is more, a second at most. Thread of the renewal only. */
 void mto_renewal_step(mto_renewal_t *renewal);

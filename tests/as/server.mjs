@@ -83,6 +83,29 @@ function resourceServer(ctx, resource) {
 
 const signingKey = () => settings.signingKeys.find((key) => key.kid === settings.signWith);
 
+// oidc-provider keeps no JWTs and so knows nothing of them when it is asked; this keeps those it made until they are revoked
+function keepJwts({ ClientCredentials }) {
+  const kept = new Map();
+  const { save, destroy } = ClientCredentials.prototype;
+  const { find } = ClientCredentials;
+  ClientCredentials.prototype.save = async function saveJwt(...args) {
+    const value = await save.apply(this, args);
+    const [, payload, signature] = value.split('.');
+    if (signature) {
+      const { exp, iat } = JSON.parse(Buffer.from(payload, 'base64url'));
+      kept.set(value, Object.assign(this, { exp, iat }));
+    }
+    return value;
+  };
+  ClientCredentials.prototype.destroy = async function destroyJwt() {
+    kept.forEach((token, value) => token === this && kept.delete(value));
+    await destroy.call(this);
+  };
+  ClientCredentials.find = async function findJwt(value, ...rest) {
+    return kept.get(value) ?? find.call(this, value, ...rest);
+  };
+}
+
 function makeProvider() {
   const { host, origin, pathname } = new URL(settings.issuer);
   const base = pathname === '/' ? '' : pathname;
@@ -120,6 +143,7 @@ function makeProvider() {
     },
     ttl: { ClientCredentials: (ctx, token) => token.resourceServer.accessTokenTTL },
   });
+  keepJwts(provider);
   provider.proxy = Boolean(settings.behind);
   provider.on('server_error', (ctx, error) => console.error(error));
   const callback = provider.callback();

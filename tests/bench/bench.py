@@ -20,7 +20,7 @@ from pathlib import Path
 
 import chart
 import peers
-from rig import Bench, Key, Load, Server, block, environment, keys_of_all_kinds, micro, protected
+from rig import AUDIENCE, Bench, FakeIssuer, Key, Load, Server, block, bound_to, document, environment, keys_of_all_kinds, micro, protected
 
 REQUESTS = 5000
 ROTATING = 10000
@@ -52,6 +52,10 @@ class Issuers:
         self.keys = keys_of_all_kinds()
         self.many = [Key("ES256", kid=f"many-{number}") for number in range(ISSUERS)]
         self.large = [Key("ES256", kid=f"large-{number}") for number in range(KEYS)]
+        self.asked = FakeIssuer()
+        self.asked.answer("/introspect", document({
+            "active": True, "iss": "urn:asked", "aud": AUDIENCE, "sub": "alice", "client_id": "reports", "scope": "orders:read orders:write",
+            "exp": int(time.time()) + 86400, "cnf": bound_to(bench.pki.owner)}))
         self.of_many = [f"https://issuer-{number}.example.test/realms/main" for number in range(ISSUERS)]
 
     def hosts(self, guard):
@@ -60,7 +64,13 @@ class Issuers:
         three = "".join(block(f"urn:{name}", bench.jwks(f"{name}.json", key)) for name, key in self.keys.items())
         many = "".join(block(issuer, bench.jwks(f"{key.kid}.json", key)) for issuer, key in zip(self.of_many, self.many))
         large = block("urn:large", bench.jwks("large.json", *self.large))
-        return [("localhost", three + guard),
+        secret = bench.directory / "introspection.secret"
+        secret.write_text("a secret\n")
+        asked = block("urn:asked", bench.jwks("asked.json", self.keys["ES256"]),
+                      f'MTLSOAuthIntrospectionURI "{self.asked.url}/introspect"', "MTLSOAuthIntrospectJWT on",
+                      "MTLSOAuthIntrospectionClientID bench", f'MTLSOAuthIntrospectionClientSecretFile "{secret}"',
+                      "MTLSOAuthIntrospectionCache exp") + "MTLSOAuthOpaqueTokenIssuer urn:asked\n"
+        return [("localhost", three + guard), ("asked.example.test", asked + guard),
                 ("small.example.test", f"MTLSOAuthTokenCache {FRESH // 3}\n" + three + guard),
                 ("many.example.test", many + guard), ("large.example.test", large + guard)]
 
@@ -74,6 +84,9 @@ class Issuers:
         made.append(Case("100 issuers", *servers, of_many, "many.example.test"))
         of_large = bench.write("large", [bench.token(key, "urn:large") for key in self.large])
         made.append(Case("500 keys in a set", *servers, of_large, "large.example.test", warm=2 * KEYS))
+        known = {"opaque": "2YotnFZFEjr1zCsicMWpAA" * 2, "JWT": bench.token(self.keys["ES256"], "urn:asked")}
+        for name, token in known.items():
+            made.append(Case(f"introspected {name}", *servers, bench.write(f"asked-{name}", [token]), "asked.example.test"))
         for name, key in self.keys.items():
             # more tokens than the cache of that host holds, in rotation: each is new when it comes again
             fresh = bench.write(f"fresh-{name}", [bench.token(key, f"urn:{name}") for _ in range(FRESH)])

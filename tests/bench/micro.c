@@ -146,8 +146,9 @@ static void bare_prepare(void)
 /* All that the first sight of a token takes, its place in the cache included. */
 static void first_sight(void)
 {
-    mto_verdict_t    why = MTO_VERDICT_INIT;
-    mto_occasion_t   occasion = {apr_time_now(), &certificate, keys, &no_demand};
+    mto_verdict_t  why = MTO_VERDICT_INIT;
+    mto_occasion_t occasion = {
+        .now = apr_time_now(), .certificate = &certificate, .keys = keys, .location = &no_demand};
     mto_presented_t *one;
     mto_token_t     *proven;
     mto_token_key_t  key;
@@ -176,7 +177,8 @@ static void look_up(void)
 static void admit(void)
 {
     mto_verdict_t  why = MTO_VERDICT_INIT;
-    mto_occasion_t occasion = {mto_token_end(token) - 1, &certificate, keys, &no_demand};
+    mto_occasion_t occasion = {
+        .now = mto_token_end(token) - 1, .certificate = &certificate, .keys = keys, .location = &no_demand};
 
     must(mto_token_admit(token, &occasion, &why) == MTO_ADMITTED, why.detail);
 }
@@ -186,8 +188,9 @@ static void seen(void)
 {
     mto_token_key_t key;
     mto_verdict_t   why = MTO_VERDICT_INIT;
-    mto_occasion_t  occasion = {mto_token_end(token) - 1, &certificate, keys, &no_demand};
-    mto_token_t    *found;
+    mto_occasion_t  occasion = {
+         .now = mto_token_end(token) - 1, .certificate = &certificate, .keys = keys, .location = &no_demand};
+    mto_token_t *found;
 
     must(mto_token_cache_key(cache, &policy, text, length, &key), "key");
     found = mto_token_cache_get(cache, &key);

@@ -11,10 +11,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "httpd"))
 
 from support import environment  # noqa: E402  the line above is how it is found
+from support.fake_issuer import FakeIssuer, document  # noqa: E402,F401
 from support.keys import Key, write_jwks  # noqa: E402
 from support.pki import Pki  # noqa: E402
 from support.server import accepts, free_ports, parent_of  # noqa: E402
-from support.tokens import bound_to, claims, mint  # noqa: E402
+from support.tokens import AUDIENCE, bound_to, claims, mint  # noqa: E402,F401
 
 BUILD = Path(os.environ.get("MTO_BUILD") or environment.SOURCE)
 LOAD = BUILD / "obj" / "bench" / "load"

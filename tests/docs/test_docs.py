@@ -39,7 +39,7 @@ WITHOUT_DEFAULT = {"MTLSOAuthAudience", "MTLSOAuthJWKSFile", "MTLSOAuthRemoteUse
 SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 # what cannot stand in a virtual host
-WHOLE = r"^\s*(<VirtualHost\b|MTLSOAuthStateDir\s)"
+WHOLE = r"^\s*(<VirtualHost\b|MTLSOAuthStateDir\s|MTLSOAuthSharedCache)"
 
 
 def read(path):
@@ -122,6 +122,9 @@ def home():
     shutil.copy(pki.owner.path, conf / "client.crt")
     shutil.copy(pki.owner.key_path, conf / "client.key")
     write_client_files(conf, directory)
+    for name, text in {"introspection.secret": "secret", "cache.keys": "k" * 44, "denied.list": "jti:one"}.items():
+        (conf / name).write_text(text + "\n")
+        (conf / name).chmod(0o640)
     modules = directory / "modules"
     modules.mkdir()
     for path in {path.name: path for path in [*environment.MODULES_DIR.glob("*.so"), environment.MODULE]}.values():

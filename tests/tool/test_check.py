@@ -310,7 +310,7 @@ def test_every_refusal_code_of_a_token_is_met_here():
     codes = {line[4:-1] for line in page.splitlines() if line.startswith("## `")}
     met |= {row[1] for row in CHAINS.values()}
     elsewhere = {"no_token", "token_repeated", "request_malformed", "tls_required", "issuer_not_accepted",
-                 "claim_denied"}
+                 "claim_denied", "token_inactive", "token_revoked", "introspection_unavailable"}
     assert {code for code in codes - met if not code.startswith(("client_", "form_"))} == elsewhere
 
 

@@ -525,7 +525,7 @@ static mto_refusal_t admit_at(const mto_token_t *token, const mto_keyset_t *keys
                               mto_verdict_t *verdict)
 {
     const mto_demand_t   nothing = {0};
-    const mto_occasion_t occasion = {now, NULL, keys, &nothing, NULL};
+    const mto_occasion_t occasion = {now, NULL, keys, &nothing, NULL, NULL};
 
     return mto_token_admit(token, &occasion, verdict);
 }
@@ -583,7 +583,7 @@ static void issuer_and_audience_are_demanded(const void *data)
     const mto_demand_t location = {row->accepted != NULL ? support_texts(row->accepted, NULL) : NULL,
                                    row->location != NULL ? support_texts(row->location, NULL) : NULL, 0};
     const mto_keyset_t  *keys = signing_keys();
-    const mto_occasion_t occasion = {NOW, NULL, keys, &location, NULL};
+    const mto_occasion_t occasion = {NOW, NULL, keys, &location, NULL, NULL};
     const char          *aud = row->aud != NULL ? support_text(",\"aud\":%s", row->aud) : "";
     mto_verdict_t        verdict = MTO_VERDICT_INIT;
     mto_policy_t        *policy = support_policy();
@@ -749,7 +749,7 @@ static void binding_is_decided_and_reported(const void *data)
     const binding_t     *row = data;
     const mto_demand_t   location = {NULL, NULL, row->location_requires};
     const mto_keyset_t  *keys = signing_keys();
-    const mto_occasion_t occasion = {NOW, shown_certificate(row->shown), keys, &location, NULL};
+    const mto_occasion_t occasion = {NOW, shown_certificate(row->shown), keys, &location, NULL, NULL};
     mto_verdict_t        verdict = MTO_VERDICT_INIT;
     mto_policy_t        *policy = support_policy();
     mto_refusal_t        refusal;
@@ -781,7 +781,7 @@ static void trust_is_asked_by_both_policies(const void *unused)
     const mto_demand_t   location = {NULL, NULL, 0};
     const mto_keyset_t  *keys = signing_keys();
     mto_trust_t         *trust = trust_of(ca_root(), NULL);
-    const mto_occasion_t occasion = {NOW, shown_certificate(MATCHING), keys, &location, trust};
+    const mto_occasion_t occasion = {NOW, shown_certificate(MATCHING), keys, &location, trust, NULL};
     mto_policy_t        *policy = support_policy();
     size_t               i;
 
@@ -829,7 +829,10 @@ static void admit_has_an_order(const void *data)
     mto_token_t         *token = proven(signed_token("{" CLAIMS ",\"exp\":1700000300" BOUND_TO "}"), keys, policy);
     const mto_occasion_t occasion = {row->faults >= 5 ? NOW + apr_time_from_sec(400) : NOW,
                                      shown_certificate(row->faults >= 1 ? NO_CERTIFICATE : MATCHING),
-                                     row->faults >= 2 ? keys_removed() : keys, &location, NULL};
+                                     row->faults >= 2 ? keys_removed() : keys,
+                                     &location,
+                                     NULL,
+                                     NULL};
     mto_verdict_t verdict = MTO_VERDICT_INIT;
     mto_refusal_t refusal;
 
@@ -875,7 +878,7 @@ typedef struct {
 static int work_once(const shared_t *shared, int i)
 {
     const mto_demand_t   nothing = {0};
-    const mto_occasion_t occasion = {NOW, shared->certificate, shared->keys, &nothing, NULL};
+    const mto_occasion_t occasion = {NOW, shared->certificate, shared->keys, &nothing, NULL, NULL};
     mto_verdict_t        why = MTO_VERDICT_INIT, forged = MTO_VERDICT_INIT, verdict = MTO_VERDICT_INIT, again = verdict;
     mto_token_t         *token = NULL, *other = NULL;
     mto_presented_t     *presented = NULL;

@@ -10,7 +10,8 @@ REFUSALS = {
     **{code: (401, "invalid_token") for code in """
         token_malformed token_too_large algorithm_not_allowed key_unknown signature_invalid type_not_allowed
         critical_header claims_malformed issuer_unknown issuer_not_accepted audience_mismatch token_expired
-        token_not_yet_valid lifetime_exceeded claim_missing user_claim_missing user_claim_malformed binding_missing
+        token_not_yet_valid lifetime_exceeded claim_missing user_claim_missing user_claim_malformed token_inactive
+        token_revoked binding_missing
         binding_malformed binding_unsupported certificate_missing certificate_mismatch""".split()},
 }
 

@@ -36,6 +36,7 @@ class Request:
     connection: int
     port: int
     certificate: bytes = field(repr=False, default=None)
+    body: bytes = b""
 
 
 def document(value, **settings):
@@ -159,7 +160,7 @@ class FakeIssuer(_Listener):
             self.disconnect()
 
     def answer(self, path, answer):
-        """What `path` answers from now on; a path that nobody spoke of is not found."""
+        """What `path` answers from now on: an Answer, or what makes one of a Request. A path that nobody spoke of is not found."""
         self._answers[path] = answer
 
     def hang(self):
@@ -202,8 +203,11 @@ class FakeIssuer(_Listener):
             if not head:
                 break
             method, path, headers = _parse(head)
-            self.requests.append(Request(time.monotonic(), method, path, headers, number, port, certificate))
-            if not self._reply(stream, self._answers.get(path, NOT_FOUND)):
+            body, unread = _read_body(stream, unread, int(headers.get("content-length", 0)))
+            request = Request(time.monotonic(), method, path, headers, number, port, certificate, body)
+            self.requests.append(request)
+            answer = self._answers.get(path, NOT_FOUND)
+            if not self._reply(stream, answer if isinstance(answer, Answer) else answer(request)):
                 break
 
     def _reply(self, stream, answer):
@@ -292,6 +296,16 @@ def _read_head(stream, unread):
         unread += octets
     head, unread = unread.split(b"\r\n\r\n", 1)
     return head, unread
+
+
+def _read_body(stream, unread, length):
+    """(body of that many bytes, what came behind it)."""
+    while len(unread) < length:
+        octets = stream.recv(CHUNK)
+        if not octets:
+            raise ValueError("the connection ended within a body")
+        unread += octets
+    return unread[:length], unread[length:]
 
 
 def _parse(head):

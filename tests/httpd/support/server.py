@@ -187,10 +187,11 @@ DocumentRoot "{{root}}"
 
     def _settled(self):
         """Whether all children have started. One that is told to end before crashes at times, with any modules: the event MPM
-        frees its pools in the handler of the signal, and what the signal broke into may have been malloc."""
+        frees its pools in the handler of the signal, and what the signal broke into may have been malloc. The daemon of mod_cgid
+        has no threads: it counts by its age."""
         if not self._threaded:
             return True
-        return all(threads_of(child) > 3 for child in self._children())
+        return all(threads_of(child) > 3 or age_of(child) > 2 for child in self._children())
 
     def _resumed(self):
         return sum("resuming normal operations" in line for line in self.lines())
@@ -251,6 +252,15 @@ def parent_of(process):
         return int((process / "stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return None
+
+
+def age_of(child):
+    """Seconds since a process began."""
+    try:
+        begin = int(Path("/proc", child, "stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+        return float(Path("/proc/uptime").read_text().split()[0]) - begin
+    except OSError:
+        return sys.maxsize
 
 
 def threads_of(child):
