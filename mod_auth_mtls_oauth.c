@@ -11,13 +11,18 @@
 #include "httpd/decide.h"
 #include "httpd/directives.h"
 #include "httpd/dump.h"
+#include "httpd/expression.h"
 #include "httpd/form.h"
 #include "httpd/forward.h"
 #include "httpd/introspection.h"
+#include "httpd/metadata.h"
 #include "httpd/peer.h"
+#include "httpd/preflight.h"
 #include "httpd/refresh.h"
+#include "httpd/require.h"
 #include "httpd/servers.h"
 #include "httpd/shared_cache.h"
+#include "httpd/trusted_proxy.h"
 
 #include <http_core.h>
 #include <http_log.h>
@@ -36,10 +41,10 @@ static int authenticate(request_rec *r, const mto_directory_config_t *directory,
     int              status;
 
     if (mto_bearer_find(&exchange->bearer, r, directory, &verdict) == MTO_ADMITTED) {
-        if (directory->require_tls != 0 && !mto_peer_is_tls(r)) {
+        if (directory->require_tls != 0 && !mto_peer_is_tls(r) && !mto_proxy_is_trusted(r)) {
             mto_verdict_refuse(&verdict, MTO_TLS_REQUIRED, "a token over clear text");
         }
-        exchange->certificate = mto_peer_certificate(r);
+        (void)mto_proxy_certificate(&exchange->certificate, &exchange->certificate_forwarded, r, &verdict);
     }
     if (verdict.refusal == MTO_ADMITTED) {
         (void)mto_decide(r, directory, exchange, &presented, &verdict);
@@ -59,7 +64,8 @@ static const char *mistake_of(const request_rec *r, const mto_directory_config_t
 
     for (i = 0; issuers != NULL && i < issuers->nelts; i++) {
         if (!mto_server_knows(r->server, APR_ARRAY_IDX(issuers, i, const char *))) {
-            return mto_unknown_issuer_text(directory, APR_ARRAY_IDX(issuers, i, const char *), r->pool);
+            return mto_unknown_issuer_text(directory->accepted_where, "MTLSOAuthAcceptIssuers",
+                                           APR_ARRAY_IDX(issuers, i, const char *), r->pool);
         }
     }
     return directory->mistake != NULL ? directory->mistake : mto_opaque_mistake(r, directory);
@@ -83,8 +89,34 @@ static int check_user_id(request_rec *r)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s", mistake);
         return HTTP_SERVICE_UNAVAILABLE;
     }
+    if (mto_preflight_passes(r, directory)) {
+        mto_exchange_create(r)->preflight = 1;
+        r->user = (char *)""; /* httpd wants somebody; mto_authorize takes it back */
+        return mto_preflight_scrub(r);
+    }
     r->user = NULL;
     return is_client_auth ? mto_client_authenticate(r, directory) : authenticate(r, directory, mto_exchange_create(r));
+}
+
+/* An index file that is protected, in a directory that is not, has been authenticated as a subrequest, whose place
+ * httpd then gives to the request without its user. Whether that is so only a trace in the environment tells, which is
+ * nothing to rely on: the request is decided for itself. */
+static int recognise(request_rec *r)
+{
+    const char *type = ap_auth_type(r);
+
+    return type != NULL && strcasecmp(type, MTO_AUTH_TYPE) == 0 && r->user == NULL && mto_exchange_in_force(r) == NULL
+                   && apr_table_get(r->subprocess_env, "MTLS_OAUTH_ISSUER") != NULL
+               ? check_user_id(r)
+               : OK;
+}
+
+/* The last word before the handler. */
+static int fixup_last(request_rec *r)
+{
+    int status = recognise(r);
+
+    return status == OK ? mto_forward_set(r) : status;
 }
 
 /* --- Start -------------------------------------------------------------------------------------------------------- */
@@ -131,7 +163,8 @@ static void register_hooks(apr_pool_t *pool)
     static const char *const authz_core[] = {"mod_authz_core.c", NULL};
 
     mto_form_register();
-    mto_authorize_register(pool);
+    mto_require_register(pool);
+    ap_hook_expr_lookup(mto_expression_lookup, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(mto_dump, NULL, NULL, APR_HOOK_MIDDLE);
@@ -141,9 +174,12 @@ static void register_hooks(apr_pool_t *pool)
     mto_peer_watch();
     ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(mto_authorize, NULL, authz_core, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_quick_handler(mto_metadata_publish, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_handler(mto_metadata_handle, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_read_request(mto_forward_strip, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(mto_answer_inherit, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(mto_checks_unprotected, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_fixups(mto_forward_set, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_fixups(fixup_last, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_insert_filter(mto_form_replay, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

@@ -136,9 +136,10 @@ static const char *set_clock_skew(void *member, const char *value, apr_pool_t *p
     return reason;
 }
 
-static mto_policy_t make_policy(const check_t *check, apr_pool_t *pool)
+/* *weakness: what of the options contradicts the profile, as at httpd's start; NULL: nothing. */
+static mto_policy_t make_policy(const check_t *check, const char **weakness, apr_pool_t *pool)
 {
-    mto_settings_t builtin = mto_settings_default(pool), said = mto_settings_unset();
+    mto_settings_t said = mto_settings_unset();
     mto_policy_t   policy = {.issuer = check->issuer, .audiences = check->audiences};
 
     said.algorithms = check->algorithms;
@@ -158,7 +159,8 @@ static mto_policy_t make_policy(const check_t *check, apr_pool_t *pool)
     if (check->max_token_lifetime != NULL) {
         said.max_token_lifetime = apr_time_from_sec(*check->max_token_lifetime);
     }
-    policy.settings = mto_settings_merge(&builtin, &said);
+    *weakness = mto_settings_weakness(&said, pool);
+    policy.settings = mto_settings_finish(&said, pool);
     return policy;
 }
 
@@ -302,7 +304,8 @@ static int run(void *request, const char *operand, apr_pool_t *pool)
 {
     const check_t    *check = request;
     mto_verdict_t     verdict = MTO_VERDICT_INIT;
-    mto_policy_t      policy = make_policy(check, pool);
+    const char       *weakness;
+    mto_policy_t      policy = make_policy(check, &weakness, pool);
     mto_certificate_t certificate;
     mto_demand_t      location = {0};
     mto_occasion_t    at = {.now = check->at != NULL ? *check->at : apr_time_now(), .location = &location};
@@ -313,6 +316,9 @@ static int run(void *request, const char *operand, apr_pool_t *pool)
     stage_t           stage;
     int               code;
 
+    if (weakness != NULL) {
+        return mto_complain("%s", weakness);
+    }
     if (check->crl_file != NULL && check->ca_file == NULL) {
         return mto_complain("--binding-crl without --binding-ca");
     }
@@ -345,7 +351,7 @@ static const mto_option_t options[] = {
      MTO_OPTION_REPEATABLE},
     {"use-mutual-tls", "none|request|required", "as in MTLSOAuthUseMutualTLS; default request", set_use_mutual_tls,
      offsetof(check_t, use_mutual_tls), 0},
-    {"profile", "jwt|rfc9068", "as in MTLSOAuthProfile; default jwt", set_profile, offsetof(check_t, profile), 0},
+    {"profile", "jwt|rfc9068|fapi2", "as in MTLSOAuthProfile; default jwt", set_profile, offsetof(check_t, profile), 0},
     {"cert", "FILE", "the client's certificate, PEM or DER; default: the client shows none", mto_option_text,
      offsetof(check_t, certificate_file), 0},
     {"binding-ca", "FILE", "as in MTLSOAuthBindingCACertificateFile; default: any certificate will do", mto_option_text,

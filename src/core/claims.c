@@ -3,6 +3,7 @@
 #include "core/base64url.h"
 #include "core/json.h"
 
+#include <apr_strings.h>
 #include <math.h>
 #include <string.h>
 
@@ -188,6 +189,162 @@ const json_t *mto_claims_find_first(const mto_claims_t *claims, const apr_array_
     }
     return claim;
 }
+
+/* --- Values ------------------------------------------------------------------------------------------------------- */
+
+int mto_claims_time(const mto_claims_t *claims, const char *name, apr_time_t *time)
+{
+    return read_time(claims->root, name, time);
+}
+
+const char *mto_claim_scalar(const json_t *claim, char buffer[MTO_CLAIM_SCALAR_SIZE])
+{
+    size_t size;
+
+    if (json_is_string(claim)) {
+        return json_string_value(claim);
+    }
+    if (!json_is_number(claim) && !json_is_boolean(claim)) {
+        return NULL;
+    }
+    /* 15 digits are what a double holds for sure: 1.1 stays 1.1. */
+    size = json_dumpb(claim, buffer, MTO_CLAIM_SCALAR_SIZE - 1, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    if (size == 0 || size >= MTO_CLAIM_SCALAR_SIZE) {
+        return NULL;
+    }
+    buffer[size] = '\0';
+    return buffer;
+}
+
+static int scalar_matches(const json_t *claim, mto_claim_test_fn *test, const void *baton)
+{
+    char        buffer[MTO_CLAIM_SCALAR_SIZE];
+    const char *text = mto_claim_scalar(claim, buffer);
+
+    return text != NULL && test(text, baton);
+}
+
+int mto_claim_matches(const json_t *claim, mto_claim_test_fn *test, const void *baton)
+{
+    const json_t *element;
+    size_t        i;
+
+    if (!json_is_array(claim)) {
+        return scalar_matches(claim, test, baton);
+    }
+    json_array_foreach(claim, i, element)
+    {
+        if (scalar_matches(element, test, baton)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int has_word(const char *words, const char *word)
+{
+    size_t length = strlen(word), next;
+
+    for (;; words += next + 1) {
+        next = strcspn(words, " ");
+        if (next == length && memcmp(words, word, length) == 0) {
+            return 1;
+        }
+        if (words[next] == '\0') {
+            return 0;
+        }
+    }
+}
+
+int mto_claims_has_scope(const mto_claims_t *claims, const char *scope)
+{
+    const json_t *granted = json_object_get(claims->root, "scope"), *element;
+    size_t        i;
+
+    if (granted == NULL) {
+        granted = json_object_get(claims->root, "scp");
+    }
+    if (json_is_string(granted)) {
+        return has_word(json_string_value(granted), scope);
+    }
+    json_array_foreach(granted, i, element)
+    {
+        if (json_is_string(element) && strcmp(json_string_value(element), scope) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int mto_claim_has_controls(const char *text)
+{
+    const unsigned char *at;
+
+    /* C1 controls are C2 80 to C2 9F. */
+    for (at = (const unsigned char *)text; *at != '\0'; at++) {
+        if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const char *mto_claim_text(const json_t *claim)
+{
+    const char *text = json_string_value(claim);
+
+    return text != NULL && !mto_claim_has_controls(text) ? text : NULL;
+}
+
+/* Escaped in JSON, a control character would come back where the list is read. No deeper than the parser let it. */
+static int has_controls_inside(const json_t *value)
+{
+    const json_t *element;
+    const char   *name;
+    size_t        i;
+
+    if (json_is_string(value)) {
+        return mto_claim_has_controls(json_string_value(value));
+    }
+    json_array_foreach(value, i, element)
+    {
+        if (has_controls_inside(element)) {
+            return 1;
+        }
+    }
+    json_object_foreach((json_t *)value, name, element)
+    {
+        if (mto_claim_has_controls(name) || has_controls_inside(element)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const char *mto_claim_value(const json_t *claim, apr_pool_t *pool)
+{
+    char        buffer[MTO_CLAIM_SCALAR_SIZE];
+    const char *text;
+    char       *list;
+    size_t      size;
+
+    if (has_controls_inside(claim)) {
+        return NULL;
+    }
+    if (!json_is_array(claim)) {
+        text = mto_claim_scalar(claim, buffer);
+        return text == buffer ? apr_pstrdup(pool, text) : text;
+    }
+    size = json_dumpb(claim, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    list = apr_palloc(pool, size + 1);
+    if (size == 0 || json_dumpb(claim, list, size, JSON_COMPACT | JSON_REAL_PRECISION(15)) != size) {
+        return NULL;
+    }
+    list[size] = '\0';
+    return list;
+}
+
+/* --- Paths -------------------------------------------------------------------------------------------------------- */
 
 const mto_claim_path_t *mto_claim_path_parse(const char *text, apr_pool_t *pool, const char **reason)
 {

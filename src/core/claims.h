@@ -62,6 +62,34 @@ const json_t *mto_claims_find(const mto_claims_t *claims, const mto_claim_path_t
 /* The first claim that is present, of the paths (const mto_claim_path_t *) in their order; NULL: none is. */
 const json_t *mto_claims_find_first(const mto_claims_t *claims, const apr_array_header_t *paths);
 
+/* Reads a time claim (NumericDate, RFC 7519 section 2): *time is MTO_TIME_ABSENT when there is none. Returns 0 when it
+ * is no finite number of 0 or more. */
+int mto_claims_time(const mto_claims_t *claims, const char *name, apr_time_t *time);
+
+/* Bytes of the JSON text of any number or boolean, its NUL included. */
+#define MTO_CLAIM_SCALAR_SIZE 40
+
+/* A string as it is, a number or boolean as JSON writes it, into buffer; NULL: claim is neither. */
+const char *mto_claim_scalar(const json_t *claim, char buffer[MTO_CLAIM_SCALAR_SIZE]);
+
+/* Whether a claim passes a test, or an element of it when it is an array; each as mto_claim_scalar has it. */
+typedef int mto_claim_test_fn(const char *text, const void *baton);
+int         mto_claim_matches(const json_t *claim, mto_claim_test_fn *test, const void *baton);
+
+/* Whether scope, else scp, has that scope: among the words of a string (RFC 8693 section 4.2), or the strings of an
+ * array. Compared exactly. */
+int mto_claims_has_scope(const mto_claims_t *claims, const char *scope);
+
+/* Whether a valid UTF-8 text has a control character: C0, DEL or C1. */
+int mto_claim_has_controls(const char *text);
+
+/* The value of a claim that the environment and the log may show: a string without control characters; else NULL. */
+const char *mto_claim_text(const json_t *claim);
+
+/* What a claim looks like outside of the token: a scalar as mto_claim_scalar has it, an array as a JSON list. NULL: it
+ * is absent, an object, or has a control character anywhere. Allocated from pool, or the claim's own. */
+const char *mto_claim_value(const json_t *claim, apr_pool_t *pool);
+
 /* Parses "a.b.c"; a backslash makes the dot (or backslash) after it part of a name. Allocated from pool; NULL with a
  * static *reason: a name is empty, or a backslash stands before something else. */
 const mto_claim_path_t *mto_claim_path_parse(const char *text, apr_pool_t *pool, const char **reason);

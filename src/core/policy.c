@@ -24,6 +24,7 @@ const mto_word_t mto_report_mutual_tls_words[] = {
 const mto_word_t mto_profile_words[] = {
     {"jwt", MTO_PROFILE_JWT},
     {"rfc9068", MTO_PROFILE_RFC9068},
+    {"fapi2", MTO_PROFILE_FAPI2},
     {NULL, 0},
 };
 
@@ -102,6 +103,57 @@ mto_settings_t mto_settings_merge(const mto_settings_t *base, const mto_settings
     merged.required_claims = over->required_claims != NULL ? over->required_claims : base->required_claims;
     return merged;
 }
+
+/* --- FAPI 2.0 ----------------------------------------------------------------------------------------------------- */
+
+#define FAPI2_SKEW_LEAST apr_time_from_sec(10)
+#define FAPI2_SKEW_MOST  apr_time_from_sec(59)
+
+/* Ed25519 is EdDSA by its own name (RFC 9864). With EdDSA, token.c sees to it that the curve is Ed25519. */
+static unsigned fapi2_algorithms(void)
+{
+    static const char *const names[] = {"PS256", "ES256", "EdDSA", "Ed25519"};
+    unsigned                 algorithms = 0;
+    size_t                   i;
+
+    for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+        algorithms |= mto_algorithm_bit(mto_algorithm_find(names[i]));
+    }
+    return algorithms;
+}
+
+const char *mto_settings_weakness(const mto_settings_t *written, apr_pool_t *pool)
+{
+    if (written->profile != MTO_PROFILE_FAPI2) {
+        return NULL;
+    }
+    if (written->use_mutual_tls != MTO_UNSET && written->use_mutual_tls != MTO_MUTUAL_TLS_REQUIRED) {
+        return apr_psprintf(pool, "MTLSOAuthUseMutualTLS %s is weaker than MTLSOAuthProfile fapi2; say required",
+                            mto_word_of(mto_mutual_tls_words, written->use_mutual_tls));
+    }
+    if ((written->algorithms & ~fapi2_algorithms()) != 0) {
+        return "MTLSOAuthAlgorithms has others than PS256, ES256, EdDSA and Ed25519, which are all that "
+               "MTLSOAuthProfile fapi2 allows; leave them out";
+    }
+    if (written->clock_skew != MTO_UNSET
+        && (written->clock_skew < FAPI2_SKEW_LEAST || written->clock_skew > FAPI2_SKEW_MOST)) {
+        return "MTLSOAuthClockSkew is not from 10s to 59s, as MTLSOAuthProfile fapi2 wants it; say for example 30s";
+    }
+    return NULL;
+}
+
+mto_settings_t mto_settings_finish(const mto_settings_t *written, apr_pool_t *pool)
+{
+    mto_settings_t defaults = mto_settings_default(pool);
+
+    if (written->profile == MTO_PROFILE_FAPI2) {
+        defaults.use_mutual_tls = MTO_MUTUAL_TLS_REQUIRED;
+        defaults.algorithms = fapi2_algorithms();
+    }
+    return mto_settings_merge(&defaults, written);
+}
+
+/* --- Choosing ----------------------------------------------------------------------------------------------------- */
 
 int mto_policy_is_one_of(const mto_policy_t *policy, const apr_array_header_t *issuers)
 {

@@ -19,6 +19,7 @@ typedef enum {
 typedef enum {
     MTO_PROFILE_JWT = 0, /* a signed JWT that is not marked as something else than an access token */
     MTO_PROFILE_RFC9068, /* typ at+jwt and the claims of RFC 9068 section 2.2 */
+    MTO_PROFILE_FAPI2,   /* as jwt, and what FAPI 2.0 Security Profile section 5.3.4 asks of the settings */
 } mto_profile_t;
 
 /* A setting whose enum or number nobody has written. Lists and texts are NULL then. */
@@ -66,7 +67,7 @@ typedef struct {
 
 extern const mto_word_t mto_mutual_tls_words[];        /* none request required */
 extern const mto_word_t mto_report_mutual_tls_words[]; /* off request required */
-extern const mto_word_t mto_profile_words[];           /* jwt rfc9068 */
+extern const mto_word_t mto_profile_words[];           /* jwt rfc9068 fapi2 */
 
 /* The value of a word, compared without case; MTO_UNSET: not in the table. */
 int mto_word_value(const mto_word_t *words, const char *word);
@@ -82,6 +83,13 @@ mto_settings_t mto_settings_unset(void);
 
 /* Everything set to its built-in default (DESIGN section 4); lists are allocated from pool. */
 mto_settings_t mto_settings_default(apr_pool_t *pool);
+
+/* What is written, and for the rest the built-in defaults of its profile; lists are allocated from pool. */
+mto_settings_t mto_settings_finish(const mto_settings_t *written, apr_pool_t *pool);
+
+/* What is written beside a profile and is weaker than it: NULL, or a text from pool. fapi2 (FAPI 2.0 Security Profile
+ * sections 5.3.4 and 5.4.1) has binding required, the algorithms PS256, ES256 and EdDSA, and a skew of 10 to 59 s. */
+const char *mto_settings_weakness(const mto_settings_t *written, apr_pool_t *pool);
 
 /* What over sets, and base for the rest. Shares their lists. */
 mto_settings_t mto_settings_merge(const mto_settings_t *base, const mto_settings_t *over);

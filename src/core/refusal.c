@@ -8,6 +8,8 @@
  * may not use a token learns nothing from the difference (DESIGN section 3). */
 #define TOKEN_TEXT   "The access token is not valid here"
 #define BINDING_TEXT "The access token is not bound to the certificate of this connection"
+/* RFC 9470 section 3: what the user would have to do is in acr_values and max_age. */
+#define STEP_UP_TEXT "A different authentication of the user is required"
 /* Likewise for whatever is wrong with a client (RFC 6749 section 5.2). */
 #define CLIENT_TEXT "Client authentication failed"
 
@@ -24,9 +26,11 @@ static const mto_refusal_row_t rows[] = {
     [MTO_REQUEST_MALFORMED] =
         {"request_malformed", 400, "invalid_request", "The request is malformed",
          "The Authorization header says Bearer and then no token, or something other than a space "
-         "stands between the two.",
-         "The client sends \"Authorization: Bearer TOKEN\" with a single space. An empty variable "
-         "in a script is the usual cause."},
+         "stands between the two; or a trusted proxy sent MTLSOAuthClientCertHeader twice, or with something else than "
+         "one certificate in its format.",
+         "The detail says which. The client sends \"Authorization: Bearer TOKEN\" with a single space: an empty "
+         "variable in a script is the usual cause. The proxy sets the header, without keeping what its client sent, "
+         "in the format that the directive names."},
     [MTO_TLS_REQUIRED] = {"tls_required", 403, NULL, NULL,
                           "A token came over a connection without TLS, where anybody could read it.",
                           "The client uses https. The token that was sent must be taken for stolen. Where TLS ends "
@@ -107,7 +111,8 @@ static const mto_refusal_row_t rows[] = {
                            "The detail names kind and line. Take the line out of the file when it was a mistake; the "
                            "file is read again within seconds."},
     [MTO_BINDING_MISSING] = {"binding_missing", 401, "invalid_token", BINDING_TEXT,
-                             "The policy is required, and the token names no certificate (no cnf).",
+                             "The policy is required, or the Location says \"Require oauth-bound\", and the token "
+                             "names no certificate (no cnf) that was checked.",
                              "Have the issuer bind tokens to client certificates (RFC 8705 section 3). The client must "
                              "use its certificate when it fetches the token."},
     [MTO_BINDING_MALFORMED] =
@@ -145,6 +150,23 @@ static const mto_refusal_row_t rows[] = {
                                  "A CRL of MTLSOAuthBindingCRLFile names the certificate, or one above it.",
                                  "Its CA says that this certificate must not be used any more: find out why before "
                                  "anything else."},
+    [MTO_AUTHENTICATION_TOO_WEAK] =
+        {"authentication_too_weak", 401, "insufficient_user_authentication", STEP_UP_TEXT,
+         "The token is good, but its acr is none of those that \"Require oauth-acr\" names, or it has none.",
+         "The client sends the user to the issuer again, with the acr_values of the challenge (RFC 9470 section 4). "
+         "When the user has done that, see that the issuer writes acr into access tokens."},
+    [MTO_AUTHENTICATION_TOO_OLD] =
+        {"authentication_too_old", 401, "insufficient_user_authentication", STEP_UP_TEXT,
+         "The token is good, but the user authenticated longer ago than \"Require oauth-auth-age\" allows, or the "
+         "token "
+         "has no auth_time.",
+         "The client sends the user to the issuer again, with the max_age of the challenge (RFC 9470 section 4). "
+         "When the user has done that, see that the issuer writes auth_time into access tokens."},
+    [MTO_SCOPE_INSUFFICIENT] = {"scope_insufficient", 403, "insufficient_scope",
+                                "The access token does not have the scope that this needs",
+                                "The token is good, but has none of the scopes of a \"Require oauth-scope\" line.",
+                                "The detail names them, and so does scope in the challenge. The client asks its issuer "
+                                "for a token with that scope, if it may have it."},
     [MTO_CLAIM_DENIED] = {"claim_denied", 403, NULL, NULL,
                           "The token is good, but a Require line of the Location refuses its user.",
                           "httpd's own log line at level info names the Require lines that failed."},
@@ -224,7 +246,7 @@ const mto_refusal_row_t *mto_refusal_row(mto_refusal_t refusal)
 
 const char *mto_binding_word(mto_binding_t binding)
 {
-    static const char *const words[] = {NULL, "unbound", "bound", "unchecked"};
+    static const char *const words[] = {NULL, "unbound", "bound", "bound-forwarded", "unchecked"};
     return words[binding];
 }
 

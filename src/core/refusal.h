@@ -35,6 +35,9 @@ typedef enum {
     MTO_CERTIFICATE_UNTRUSTED,
     MTO_CERTIFICATE_EXPIRED,
     MTO_CERTIFICATE_REVOKED,
+    MTO_AUTHENTICATION_TOO_WEAK,
+    MTO_AUTHENTICATION_TOO_OLD,
+    MTO_SCOPE_INSUFFICIENT,
     MTO_CLAIM_DENIED,
     MTO_KEYS_UNAVAILABLE,
     MTO_INTROSPECTION_UNAVAILABLE,
@@ -63,10 +66,11 @@ typedef struct {
 
 /* How the token and the certificate of the connection stand to each other, once the token is admitted. */
 typedef enum {
-    MTO_BINDING_NONE = 0,  /* nothing decided */
-    MTO_BINDING_UNBOUND,   /* the token names no certificate */
-    MTO_BINDING_BOUND,     /* the token names the certificate of this connection */
-    MTO_BINDING_UNCHECKED, /* the token names something, and the policy is not to look */
+    MTO_BINDING_NONE = 0,        /* nothing decided */
+    MTO_BINDING_UNBOUND,         /* the token names no certificate */
+    MTO_BINDING_BOUND,           /* the token names the certificate of this connection */
+    MTO_BINDING_BOUND_FORWARDED, /* bound, to the certificate that a trusted proxy says its client has */
+    MTO_BINDING_UNCHECKED,       /* the token names something, and the policy is not to look */
 } mto_binding_t;
 
 /* Longest explanation of a verdict, its final NUL included; longer ones are cut. */
@@ -88,7 +92,8 @@ typedef struct {
 /* The row of a refusal; never NULL, also for MTO_ADMITTED ("admitted"). */
 const mto_refusal_row_t *mto_refusal_row(mto_refusal_t refusal);
 
-/* The word for a binding as MTLS_OAUTH_BINDING shows it: bound, unbound, unchecked; NULL for MTO_BINDING_NONE. */
+/* The word for a binding as MTLS_OAUTH_BINDING shows it: bound, bound-forwarded, unbound, unchecked; NULL for
+ * MTO_BINDING_NONE. */
 const char *mto_binding_word(mto_binding_t binding);
 
 /* Writes refusal and its explanation (printf format) into *verdict and returns refusal. The first refusal stands: when

@@ -243,26 +243,6 @@ mto_refusal_t mto_token_check_required(const mto_claims_t *claims, const mto_pol
     return MTO_ADMITTED;
 }
 
-/* jansson has seen to the UTF-8; what is left are C0 controls, DEL and the C1 controls (C2 80 to C2 9F). */
-static int has_controls(const char *text)
-{
-    const unsigned char *at;
-
-    for (at = (const unsigned char *)text; *at != '\0'; at++) {
-        if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-const char *mto_claim_text(const json_t *claim)
-{
-    const char *text = json_string_value(claim);
-
-    return text != NULL && !has_controls(text) ? text : NULL;
-}
-
 mto_refusal_t mto_token_read_user(mto_token_t *token, const mto_claims_t *claims, mto_verdict_t *why)
 {
     const mto_settings_t *settings = &token->policy->settings;
@@ -278,7 +258,7 @@ mto_refusal_t mto_token_read_user(mto_token_t *token, const mto_claims_t *claims
         (void)snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(claim));
         name = number;
     }
-    if (name == NULL || *name == '\0' || strlen(name) > MTO_USER_SIZE || has_controls(name)) {
+    if (name == NULL || *name == '\0' || strlen(name) > MTO_USER_SIZE || mto_claim_has_controls(name)) {
         return mto_verdict_refuse(why, MTO_USER_CLAIM_MALFORMED,
                                   "not 1 to 255 bytes of text without control characters");
     }
@@ -357,6 +337,14 @@ static mto_refusal_t check_presented(const mto_presented_t *presented, const mto
     return policy->introspect_jwt ? MTO_ADMITTED : mto_token_check_required(claims, policy, why);
 }
 
+/* FAPI 2.0 Security Profile section 5.4.1: EdDSA is for Ed25519 alone, which the name of the algorithm does not say. */
+static mto_refusal_t check_signer(const mto_key_t *signer, const mto_policy_t *policy, mto_verdict_t *why)
+{
+    return policy->settings.profile == MTO_PROFILE_FAPI2 && signer->kind == MTO_KEY_ED448
+               ? mto_verdict_refuse(why, MTO_ALGORITHM_NOT_ALLOWED, "EdDSA with an Ed448 key")
+               : MTO_ADMITTED;
+}
+
 mto_refusal_t mto_token_prove(mto_token_t **out, mto_presented_t *presented, const mto_keyset_t *keys,
                               const mto_policy_t *policy, mto_verdict_t *why)
 {
@@ -370,6 +358,7 @@ mto_refusal_t mto_token_prove(mto_token_t **out, mto_presented_t *presented, con
         return mto_verdict_refuse(why, MTO_KEYS_UNAVAILABLE, "no keys of this issuer are in force");
     }
     if ((refusal = mto_jws_verify(&presented->jws, keys, policy->settings.algorithms, &signer, why)) != MTO_ADMITTED
+        || (refusal = check_signer(signer, policy, why)) != MTO_ADMITTED
         || (refusal = check_presented(presented, policy, why)) != MTO_ADMITTED) {
         return refusal;
     }

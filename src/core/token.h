@@ -127,7 +127,4 @@ apr_time_t mto_token_end(const mto_token_t *token);
 /* The bytes of memory that it takes, about. */
 size_t mto_token_size(const mto_token_t *token);
 
-/* The value of a claim that the environment and the log may show: a string without control characters; else NULL. */
-const char *mto_claim_text(const json_t *claim);
-
 #endif

@@ -1,5 +1,8 @@
 #include "httpd/answer.h"
 
+#include "httpd/forward.h"
+#include "httpd/metadata.h"
+
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -63,6 +66,18 @@ mto_exchange_t *mto_exchange_in_force(const request_rec *r)
         exchange = mto_exchange_of(r);
     }
     return exchange;
+}
+
+const mto_exchange_t *mto_exchange_with_token(const request_rec *r)
+{
+    while ((r = r->main != NULL ? r->main : r->prev) != NULL) {
+        const mto_exchange_t *exchange = mto_exchange_of(r);
+
+        if (exchange != NULL && exchange->token_removed) {
+            return exchange;
+        }
+    }
+    return NULL;
 }
 
 mto_exchange_t *mto_exchange_create(request_rec *r)
@@ -224,13 +239,18 @@ static const char *realm_of(request_rec *r)
     return name != NULL ? name : MTO_AUTH_TYPE;
 }
 
-static const char *challenge_of(request_rec *r, const mto_refusal_row_t *row)
+/* All of it is fixed text or configuration. */
+static const char *challenge_of(request_rec *r, const mto_refusal_row_t *row, const char *parameters)
 {
     const char *challenge = apr_pstrcat(r->pool, "Bearer realm=\"", realm_of(r), "\"", NULL);
+    const char *metadata = mto_metadata_url(r);
 
-    return row->error == NULL ? challenge
-                              : apr_pstrcat(r->pool, challenge, ", error=\"", row->error, "\", error_description=\"",
-                                            row->description, "\"", NULL);
+    if (row->error != NULL) {
+        challenge = apr_pstrcat(r->pool, challenge, ", error=\"", row->error, "\", error_description=\"",
+                                row->description, "\"", parameters, NULL);
+    }
+    return metadata != NULL ? apr_pstrcat(r->pool, challenge, ", resource_metadata=\"", metadata, "\"", NULL)
+                            : challenge;
 }
 
 int mto_answer_refuse(request_rec *r, const mto_exchange_t *exchange, const mto_verdict_t *verdict)
@@ -239,7 +259,7 @@ int mto_answer_refuse(request_rec *r, const mto_exchange_t *exchange, const mto_
 
     apr_table_setn(r->subprocess_env, "MTLS_OAUTH_REFUSAL", row->code);
     if (row->status == HTTP_UNAUTHORIZED || row->error != NULL) {
-        apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge_of(r, row));
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge_of(r, row, exchange->parameters));
     }
     if (row->status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
@@ -289,7 +309,7 @@ static void set_variable(request_rec *r, const char *name, const char *value)
     }
 }
 
-static void set_environment(request_rec *r, const mto_exchange_t *exchange, const mto_verdict_t *verdict)
+static void set_environment(request_rec *r, const mto_exchange_t *exchange)
 {
     const mto_token_texts_t *texts = mto_token_texts(exchange->token);
 
@@ -298,13 +318,36 @@ static void set_environment(request_rec *r, const mto_exchange_t *exchange, cons
     set_variable(r, "MTLS_OAUTH_CLIENT_ID", texts->client_id);
     set_variable(r, "MTLS_OAUTH_SCOPE", texts->scope);
     set_variable(r, "MTLS_OAUTH_JTI", texts->jti);
-    set_variable(r, "MTLS_OAUTH_BINDING", mto_binding_word(verdict->binding));
+    set_variable(r, "MTLS_OAUTH_BINDING", mto_binding_word(exchange->binding));
     if (exchange->certificate != NULL) {
         set_variable(r, "MTLS_OAUTH_CERT_THUMBPRINT", exchange->certificate->x5t_text);
     }
-    if (verdict->reported != MTO_ADMITTED) {
-        set_variable(r, "MTLS_OAUTH_REPORTED", mto_refusal_row(verdict->reported)->code);
+    if (exchange->reported != MTO_ADMITTED) {
+        set_variable(r, "MTLS_OAUTH_REPORTED", mto_refusal_row(exchange->reported)->code);
     }
+    mto_forward_variables(r, exchange);
+}
+
+static void set_client_environment(request_rec *r, const mto_exchange_t *exchange)
+{
+    set_variable(r, "MTLS_OAUTH_CLIENT_ID", exchange->client_id);
+    set_variable(r, "MTLS_OAUTH_CLIENT_AUTH_METHOD", exchange->client_method);
+    set_variable(r, "MTLS_OAUTH_CERT_THUMBPRINT", exchange->certificate->x5t_text);
+}
+
+int mto_answer_inherit(request_rec *r)
+{
+    const mto_exchange_t *exchange = mto_exchange_of(r) == NULL ? mto_exchange_in_force(r) : NULL;
+
+    if (exchange != NULL && exchange->admitted) {
+        if (exchange->is_client_auth) {
+            set_client_environment(r, exchange);
+        }
+        else {
+            set_environment(r, exchange);
+        }
+    }
+    return DECLINED;
 }
 
 int mto_answer_admit_client(request_rec *r, mto_exchange_t *exchange)
@@ -313,23 +356,18 @@ int mto_answer_admit_client(request_rec *r, mto_exchange_t *exchange)
     r->user = (char *)exchange->client_id;
     r->ap_auth_type = MTO_CLIENT_AUTH_TYPE;
     r->no_cache = 1; /* no Authorization header tells mod_cache whose answer it is */
-    set_variable(r, "MTLS_OAUTH_CLIENT_ID", exchange->client_id);
-    set_variable(r, "MTLS_OAUTH_CLIENT_AUTH_METHOD", exchange->client_method);
-    set_variable(r, "MTLS_OAUTH_CERT_THUMBPRINT", exchange->certificate->x5t_text);
+    set_client_environment(r, exchange);
     return OK;
 }
 
 int mto_answer_admit(request_rec *r, mto_exchange_t *exchange, const mto_verdict_t *verdict)
 {
     exchange->admitted = 1;
+    exchange->binding = verdict->binding;
+    exchange->reported = verdict->reported;
     r->user = (char *)mto_token_user(exchange->token);
     r->ap_auth_type = MTO_AUTH_TYPE;
-    set_environment(r, exchange, verdict);
-    if (exchange->bearer.from_cookie) {
-        /* mod_cache keeps private answers apart by the Authorization header alone, and there is none. */
-        r->no_cache = 1;
-        apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
-    }
+    set_environment(r, exchange);
     if (verdict->reported != MTO_ADMITTED) {
         write_line(r, exchange, "reported", verdict->reported, verdict->detail, &top_exchange(r)->report_logged);
     }

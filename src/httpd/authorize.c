@@ -2,73 +2,77 @@
 
 #include "httpd/answer.h"
 
-#include <ap_provider.h>
+#include <apr_strings.h>
 #include <http_request.h>
-#include <mod_auth.h>
 #include <string.h>
 
-/* --- Require oauth-client ----------------------------------------------------------------------------------------- */
+/* What the first unmet line of each kind becomes, in the order of mto_unmet_t. */
+static const struct {
+    mto_refusal_t refusal;
+    const char   *parameter; /* of the challenge, which the line's values are put into; NULL: none */
+    const char   *detail;
+} answers[MTO_UNMET_COUNT] = {
+    [MTO_UNMET_ACR] = {MTO_AUTHENTICATION_TOO_WEAK, "acr_values", "acr is none of"},
+    [MTO_UNMET_AUTH_AGE] = {MTO_AUTHENTICATION_TOO_OLD, "max_age",
+                            "the user's authentication is older, in seconds, than"},
+    [MTO_UNMET_BOUND] = {MTO_BINDING_MISSING, NULL, "Require oauth-bound: the token is not bound"},
+    [MTO_UNMET_SCOPE] = {MTO_SCOPE_INSUFFICIENT, "scope", "scope has none of"},
+};
 
-static const char *client_of(const mto_exchange_t *exchange)
+/* The parameters of the challenge: of the kind that refuses, and of the others that are refused with the same error, so
+ * that one new authentication can meet both. */
+static const char *parameters_of(request_rec *r, const mto_exchange_t *exchange, int chosen)
 {
-    if (exchange == NULL || !exchange->admitted) {
-        return NULL;
-    }
-    return exchange->is_client_auth ? exchange->client_id : mto_token_texts(exchange->token)->client_id;
-}
+    const char *parameters = NULL, *error = mto_refusal_row(answers[chosen].refusal)->error;
+    int         i;
 
-static authz_status check_client(request_rec *r, const char *line, const void *parsed)
-{
-    const char *client, *wanted;
-
-    (void)parsed;
-    if (r->user == NULL) {
-        return AUTHZ_DENIED_NO_USER;
-    }
-    client = client_of(mto_exchange_in_force(r));
-    while (client != NULL && *(wanted = ap_getword_conf(r->pool, &line)) != '\0') {
-        if (strcmp(client, wanted) == 0) {
-            return AUTHZ_GRANTED;
+    for (i = chosen; i < MTO_UNMET_COUNT; i++) {
+        if (exchange->unmet[i] != NULL && answers[i].parameter != NULL
+            && strcmp(mto_refusal_row(answers[i].refusal)->error, error) == 0) {
+            parameters = apr_pstrcat(r->pool, parameters != NULL ? parameters : "", ", ", answers[i].parameter, "=\"",
+                                     exchange->unmet[i], "\"", NULL);
         }
     }
-    return AUTHZ_DENIED;
+    return parameters;
 }
 
-static const char *parse_client(cmd_parms *cmd, const char *line, const void **parsed)
+static int refuse(request_rec *r, mto_exchange_t *exchange)
 {
-    (void)cmd;
-    *parsed = NULL;
-    return *line != '\0' ? NULL : "Require oauth-client: needs at least one client_id";
+    mto_verdict_t verdict = MTO_VERDICT_INIT;
+    int           i = 0;
+
+    while (i < MTO_UNMET_COUNT && exchange->unmet[i] == NULL) {
+        i++;
+    }
+    if (i == MTO_UNMET_COUNT) {
+        mto_verdict_refuse(&verdict, MTO_CLAIM_DENIED, "Require lines refuse this user");
+    }
+    else {
+        mto_verdict_refuse(&verdict, answers[i].refusal, "%s%s%s", answers[i].detail,
+                           *exchange->unmet[i] != '\0' ? " " : "", exchange->unmet[i]);
+        exchange->parameters = parameters_of(r, exchange, i);
+    }
+    return mto_answer_refuse(r, exchange, &verdict);
 }
-
-void mto_authorize_register(apr_pool_t *pool)
-{
-    static const authz_provider client_provider = {check_client, parse_client};
-
-    ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, "oauth-client", AUTHZ_PROVIDER_VERSION, &client_provider,
-                              AP_AUTH_INTERNAL_PER_CONF);
-}
-
-/* --- The verdict of all Require lines ----------------------------------------------------------------------------- */
 
 int mto_authorize(request_rec *r)
 {
     mto_exchange_t *exchange = mto_exchange_of(r);
-    mto_verdict_t   verdict = MTO_VERDICT_INIT;
     int             status;
 
+    if (exchange != NULL && exchange->preflight) {
+        r->user = NULL; /* what check_authn had to put there */
+        return OK;
+    }
     if (exchange == NULL || !(exchange->admitted || exchange->passed) || exchange->authorizing) {
         return DECLINED;
     }
     exchange->authorizing = 1;
+    memset(exchange->unmet, 0, sizeof exchange->unmet);
     status = ap_run_auth_checker(r);
     if (exchange->passed) {
         r->user = NULL; /* what check_authn had to put there */
     }
     exchange->authorizing = 0;
-    if (status != HTTP_UNAUTHORIZED && status != HTTP_FORBIDDEN) {
-        return status;
-    }
-    mto_verdict_refuse(&verdict, MTO_CLAIM_DENIED, "Require lines refuse this user");
-    return mto_answer_refuse(r, exchange, &verdict);
+    return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ? refuse(r, exchange) : status;
 }

@@ -1,5 +1,7 @@
 #include "httpd/bearer.h"
 
+#include "httpd/answer.h"
+
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
@@ -47,7 +49,7 @@ static mto_refusal_t read_cookie(mto_bearer_t *bearer, const char *cookies, cons
             }
             bearer->text = cookies + name_size + 1;
             bearer->length = size - name_size - 1;
-            bearer->from_cookie = 1;
+            bearer->cookie = name;
         }
         cookies += size;
     }
@@ -73,11 +75,14 @@ mto_refusal_t mto_bearer_find(mto_bearer_t *bearer, const request_rec *r, const 
 {
     static const mto_token_source_t header_only = {NULL};
     const apr_array_header_t       *sources = directory->token_sources;
-    const char                     *authorization = apr_table_get(r->headers_in, "Authorization");
-    const char                     *cookies = apr_table_get(r->headers_in, "Cookie");
+    const mto_exchange_t           *before = mto_exchange_with_token(r);
+    const char                     *authorization, *cookies;
     int                             i;
 
     memset(bearer, 0, sizeof *bearer);
+    bearer->authorization = authorization =
+        before != NULL ? before->bearer.authorization : apr_table_get(r->headers_in, "Authorization");
+    bearer->cookies = cookies = before != NULL ? before->bearer.cookies : apr_table_get(r->headers_in, "Cookie");
     for (i = 0; bearer->text == NULL && i < (sources != NULL ? sources->nelts : 1); i++) {
         const mto_token_source_t *source =
             sources != NULL ? &APR_ARRAY_IDX(sources, i, mto_token_source_t) : &header_only;

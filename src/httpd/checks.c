@@ -138,6 +138,14 @@ static int wants_certificates(const server_rec *server)
     return 0;
 }
 
+/* Then TLS, and asking for certificates, may be theirs. */
+static int has_proxies(const server_rec *server)
+{
+    const apr_array_header_t *proxies = mto_server_config_of(server)->trusted_proxies;
+
+    return proxies != NULL && proxies->nelts > 0;
+}
+
 static void warn_of_client_auth(apr_pool_t *pool, server_rec *server, const scope_t *scope, const char *where)
 {
     if (mto_server_config_of(server)->clients == NULL && !scope->passes) {
@@ -146,7 +154,7 @@ static void warn_of_client_auth(apr_pool_t *pool, server_rec *server, const scop
              "MTLSOAuthClientsFile or an <MTLSOAuthClient> section",
              where);
     }
-    if (!scope->tls || !scope->asks) {
+    if ((!scope->tls || !scope->asks) && !has_proxies(server)) {
         warn(pool, server,
              "%s: AuthType " MTO_CLIENT_AUTH_TYPE
              ", but the client's certificate is never asked for: every client ends "
@@ -175,13 +183,13 @@ static void warn_of_scope(apr_pool_t *pool, server_rec *server, const scope_t *s
              "<MTLSOAuthIssuer> section",
              where);
     }
-    if (!scope->tls && !scope->clear_text_meant) {
+    if (!scope->tls && !scope->clear_text_meant && !has_proxies(server)) {
         warn(pool, server,
              "%s: AuthType " MTO_AUTH_TYPE " without TLS: every token ends as tls_required; add \"SSLEngine on\", or "
              "\"MTLSOAuthRequireTLS off\" if TLS ends in front of this server",
              where);
     }
-    else if (scope->tls && !scope->asks && (scope->wants || wants_certificates(server))) {
+    else if (scope->tls && !scope->asks && !has_proxies(server) && (scope->wants || wants_certificates(server))) {
         warn(pool, server,
              "%s: SSLVerifyClient never asks for the client certificate that bound tokens need: they end as "
              "certificate_missing; add \"SSLVerifyClient optional_no_ca\"",
@@ -255,6 +263,50 @@ static void check_reports(apr_pool_t *pool, server_rec *server)
     }
 }
 
+/* --- FAPI --------------------------------------------------------------------------------------------------------- */
+
+/* Whether anything tells this server that a token of the issuer has been revoked before it ends. */
+static int sees_revocation(const server_rec *server, const mto_issuer_t *issuer)
+{
+    return issuer->policy.introspect_jwt || mto_server_config_of(server)->denied != NULL;
+}
+
+/* FAPI 2.0 Security Profile section 5.3.4: a resource server verifies that a token is not revoked. */
+static void check_fapi(apr_pool_t *pool, server_rec *server)
+{
+    const apr_array_header_t *policies = mto_server_config_of(server)->policies;
+    int                       i;
+
+    for (i = 0; i < policies->nelts; i++) {
+        const mto_policy_t *policy = APR_ARRAY_IDX(policies, i, const mto_policy_t *);
+
+        if (policy->settings.profile == MTO_PROFILE_FAPI2 && !sees_revocation(server, mto_issuer_of(policy))) {
+            warn(pool, server,
+                 "<MTLSOAuthIssuer %s>: MTLSOAuthProfile fapi2 wants revoked tokens refused, and nothing here tells "
+                 "of them; add MTLSOAuthIntrospectionURI with MTLSOAuthIntrospectJWT on, or MTLSOAuthDenyFile",
+                 policy->issuer);
+        }
+    }
+}
+
+/* --- Expressions that come too early ------------------------------------------------------------------------------ */
+
+/* httpd holds "Require expr" against a request before it has authenticated anybody; where that refuses, it never does,
+ * unless the expression names REMOTE_USER. */
+static void check_expressions(apr_pool_t *pool, server_rec *main_server, const ap_directive_t *list)
+{
+    for (; list != NULL; list = list->next) {
+        if (strcasecmp(list->directive, "Require") == 0 && strstr(list->args, "oauth_claim") != NULL
+            && strstr(list->args, "REMOTE_USER") == NULL) {
+            warn(pool, main_server,
+                 "%s:%d: Require %s: is decided before there is a token, and refuses with 403 unless it stands in a "
+                 "<RequireAny> with a line that needs a user; write \"%%{REMOTE_USER} != '' && ...\"",
+                 list->filename, list->line_num, list->args);
+        }
+        check_expressions(pool, main_server, list->first_child);
+    }
+}
+
 /* --- Users of two issuers ----------------------------------------------------------------------------------------- */
 
 static int same_paths(const apr_array_header_t *a, const apr_array_header_t *b)
@@ -308,9 +360,11 @@ void mto_checks_collect(apr_pool_t *pool, server_rec *main_server)
     server_rec *server;
 
     check_scopes(pool, main_server);
+    check_expressions(pool, main_server, ap_conftree);
     for (server = main_server; server != NULL; server = server->next) {
         if (mto_server_is_own(server, main_server)) {
             check_reports(pool, server);
+            check_fapi(pool, server);
             check_users(pool, server, main_server);
         }
     }

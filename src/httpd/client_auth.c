@@ -5,8 +5,8 @@
 #include "core/parameters.h"
 #include "httpd/answer.h"
 #include "httpd/form.h"
-#include "httpd/peer.h"
 #include "httpd/registry.h"
+#include "httpd/trusted_proxy.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -190,8 +190,9 @@ int mto_client_authenticate(request_rec *r, const mto_directory_config_t *direct
     int             status, other = 0;
 
     exchange->is_client_auth = 1;
-    exchange->certificate = mto_peer_certificate(r);
-    if (read_credentials(&credentials, r, &status, &verdict) == MTO_ADMITTED) {
+    if (read_credentials(&credentials, r, &status, &verdict) == MTO_ADMITTED
+        && mto_proxy_certificate(&exchange->certificate, &exchange->certificate_forwarded, r, &verdict)
+               == MTO_ADMITTED) {
         exchange->client_id = credentials.id.text != NULL ? credentials.id.text : credentials.basic[0].text;
         clients = mto_registry_clients(r->server);
         (void)decide(r, exchange, &credentials, clients, &other, &verdict);

@@ -1,5 +1,6 @@
 #include "httpd/client_section.h"
 
+#include "httpd/own_headers.h"
 #include "httpd/section.h"
 #include "httpd/values.h"
 
@@ -107,26 +108,10 @@ const char *mto_client_set_clients_file(cmd_parms *cmd, void *unused, const char
     return error != NULL ? error : set_file(cmd, &mto_server_config_of(cmd->server)->clients_file, file);
 }
 
-/* A header that HTTP or another part of the request lives by cannot be taken away from it. */
-static int is_taken(const char *name)
-{
-    static const char *const taken[] = {
-        "Accept", "Authorization",    "Connection",        "Content-Length", "Content-Type", "Cookie",         "Expect",
-        "Host",   "Content-Encoding", "Transfer-Encoding", "Upgrade",        "User-Agent",   "X-Forwarded-For"};
-    size_t i;
-
-    for (i = 0; i < sizeof taken / sizeof taken[0]; i++) {
-        if (strcasecmp(name, taken[i]) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 const char *mto_client_set_forward(cmd_parms *cmd, void *unused, const char *name)
 {
     const char *error = only_in_server(cmd, name);
-    const char *at;
+    const char *wrong;
 
     (void)unused;
     if (error != NULL) {
@@ -135,12 +120,10 @@ const char *mto_client_set_forward(cmd_parms *cmd, void *unused, const char *nam
     if (strcasecmp(name, "off") == 0) {
         return set_text(cmd, &mto_server_config_of(cmd->server)->forward_client_cert, "");
     }
-    for (at = name; apr_isalnum(*at) || *at == '-'; at++) {
-    }
-    if (*name == '\0' || *at != '\0' || is_taken(name)) {
+    wrong = mto_own_header_check(name);
+    if (wrong != NULL) {
         return mto_value_error(cmd, name,
-                               "is not a header's name of letters, digits and dashes that nothing else needs; write "
-                               "Client-Cert (RFC 9440), or off");
+                               apr_pstrcat(cmd->pool, wrong, "; write Client-Cert (RFC 9440), or off", NULL));
     }
     return set_text(cmd, &mto_server_config_of(cmd->server)->forward_client_cert, name);
 }

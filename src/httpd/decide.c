@@ -35,6 +35,9 @@ static mto_refusal_t admit(mto_exchange_t *exchange, mto_occasion_t *occasion, c
     occasion->trust = mto_registry_take_trust(trust);
     (void)mto_token_admit(exchange->token, occasion, verdict);
     exchange->chain_trust = verdict->binding == MTO_BINDING_BOUND ? trust : NULL;
+    if (verdict->binding == MTO_BINDING_BOUND && exchange->certificate_forwarded) {
+        verdict->binding = MTO_BINDING_BOUND_FORWARDED;
+    }
     mto_trust_release(occasion->trust);
     occasion->trust = NULL;
     occasion->keys = NULL;

@@ -2,7 +2,10 @@
 
 #include "httpd/client_section.h"
 #include "httpd/introspection_section.h"
+#include "httpd/location.h"
+#include "httpd/metadata.h"
 #include "httpd/section.h"
+#include "httpd/trusted_proxy.h"
 #include "httpd/values.h"
 
 #include <apr_strings.h>
@@ -20,8 +23,10 @@ void *mto_server_config_create(apr_pool_t *pool, server_rec *server)
     config->written = mto_written_unset();
     config->blocks = apr_array_make(pool, 2, sizeof(mto_block_t *));
     config->client_sections = apr_array_make(pool, 2, sizeof(mto_client_section_t *));
-    config->accepting = apr_array_make(pool, 2, sizeof(mto_directory_config_t *));
     config->opaque_places = apr_array_make(pool, 2, sizeof(mto_directory_config_t *));
+    config->issuer_names = apr_array_make(pool, 2, sizeof(mto_issuer_names_t));
+    config->resources = apr_array_make(pool, 2, sizeof(mto_published_t *));
+    config->own_headers = apr_array_make(pool, 2, sizeof(const char *));
     config->token_cache = MTO_UNSET;
     config->warnings = apr_array_make(pool, 2, sizeof(const char *));
     return config;
@@ -34,6 +39,8 @@ void *mto_directory_config_create(apr_pool_t *pool, char *directory)
     (void)directory;
     config->require_tls = MTO_UNSET;
     config->other_clients = MTO_UNSET;
+    config->forward_token = MTO_UNSET;
+    config->preflight = MTO_UNSET;
     return config;
 }
 
@@ -58,6 +65,11 @@ void *mto_directory_config_merge(apr_pool_t *pool, void *base_config, void *over
     merged->token_sources = over->token_sources != NULL ? over->token_sources : base->token_sources;
     merged->require_tls = over->require_tls != MTO_UNSET ? over->require_tls : base->require_tls;
     merged->other_clients = over->other_clients != MTO_UNSET ? over->other_clients : base->other_clients;
+    merged->claim_variables = mto_location_merge_claims(pool, base->claim_variables, over->claim_variables);
+    merged->claim_headers = mto_location_merge_claims(pool, base->claim_headers, over->claim_headers);
+    merged->resource = over->resource != NULL ? over->resource : base->resource;
+    merged->forward_token = over->forward_token != MTO_UNSET ? over->forward_token : base->forward_token;
+    merged->preflight = over->preflight != MTO_UNSET ? over->preflight : base->preflight;
     merged->mistake = over->mistake != NULL ? over->mistake : base->mistake;
     return merged;
 }
@@ -171,7 +183,11 @@ static const char *set_accept_issuers(cmd_parms *cmd, mto_directory_config_t *di
     directory->accepted_where = mto_value_where(cmd);
     directory->accepted_in_htaccess = mto_value_in_htaccess(cmd);
     if (!directory->accepted_in_htaccess) {
-        APR_ARRAY_PUSH(mto_server_config_of(cmd->server)->accepting, mto_directory_config_t *) = directory;
+        mto_issuer_names_t *names = apr_array_push(mto_server_config_of(cmd->server)->issuer_names);
+
+        names->directive = cmd->cmd->name;
+        names->where = directory->accepted_where;
+        names->issuers = issuers;
     }
     return NULL;
 }
@@ -208,47 +224,22 @@ static const char *set_token_source(cmd_parms *cmd, mto_directory_config_t *dire
     return NULL;
 }
 
-/* One word of two: those of the table, whose values are 0 and 1. */
-static const char *set_switch(cmd_parms *cmd, int *member, const mto_word_t *words, int argc, char *const argv[])
-{
-    int value = argc == 1 ? mto_word_value(words, argv[0]) : MTO_UNSET;
-
-    if (value == MTO_UNSET) {
-        return mto_value_error(cmd, argc > 0 ? argv[0] : "",
-                               apr_pstrcat(cmd->pool, "is not one of ", words[1].word, ", ", words[0].word, NULL));
-    }
-    if (*member != MTO_UNSET) {
-        return mto_value_twice(cmd, argv[0]);
-    }
-    *member = value;
-    return NULL;
-}
-
-static const char *set_require_tls(cmd_parms *cmd, mto_directory_config_t *directory, int argc, char *const argv[])
-{
-    static const mto_word_t words[] = {{"off", 0}, {"on", 1}, {NULL, 0}};
-
-    return set_switch(cmd, &directory->require_tls, words, argc, argv);
-}
-
-static const char *set_other_clients(cmd_parms *cmd, mto_directory_config_t *directory, int argc, char *const argv[])
-{
-    static const mto_word_t words[] = {{"refuse", 0}, {"pass", 1}, {NULL, 0}};
-
-    return set_switch(cmd, &directory->other_clients, words, argc, argv);
-}
-
 /* A directive of context D, for cmd->info. */
 typedef struct {
-    const char *(*set)(cmd_parms *cmd, mto_directory_config_t *directory, int argc, char *const argv[]);
+    mto_location_fn *set;
 } location_directive_t;
 
 static const location_directive_t location_audience = {set_location_audience};
 static const location_directive_t location_mutual_tls = {set_location_mutual_tls};
 static const location_directive_t accept_issuers = {set_accept_issuers};
 static const location_directive_t token_source = {set_token_source};
-static const location_directive_t require_tls = {set_require_tls};
-static const location_directive_t other_clients = {set_other_clients};
+static const location_directive_t require_tls = {mto_location_set_require_tls};
+static const location_directive_t other_clients = {mto_location_set_other_clients};
+static const location_directive_t claim_env = {mto_location_add_claim_env};
+static const location_directive_t claim_header = {mto_location_add_claim_header};
+static const location_directive_t forward_token = {mto_location_set_forward_token};
+static const location_directive_t preflight = {mto_location_set_preflight};
+static const location_directive_t resource = {mto_metadata_set};
 static const location_directive_t opaque_issuer = {mto_introspection_set_location_opaque};
 
 /* A mistake in the server's files is an error of configtest. One in an .htaccess is met by a request, and httpd would
@@ -307,6 +298,12 @@ static const char *set_opaque_issuer(cmd_parms *cmd, void *config, int argc, cha
                : mto_value_error(cmd, argc > 0 ? argv[0] : "", "takes one ISS or NAME of an " MTO_ISSUER_SECTION ">");
 }
 
+/* MTLSOAuthResource and its like. */
+static const char *set_resource(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    return in_directory(cmd) ? set_in_location(cmd, config, argc, argv) : mto_metadata_set(cmd, NULL, argc, argv);
+}
+
 /* A setting of servers and blocks that is one word; cmd->info: its mto_word_setting_t. */
 static const char *set_word(cmd_parms *cmd, void *config, const char *word)
 {
@@ -339,7 +336,7 @@ const command_rec mto_directives[] = {
                       "PEM file with a public key or certificate of the issuer, then kid=KID and alg=ALG"),
     AP_INIT_TAKE_ARGV("MTLSOAuthAlgorithms", mto_value_set_algorithms, NULL, RSRC_CONF,
                       "signature algorithms that are accepted"),
-    AP_INIT_TAKE1("MTLSOAuthProfile", set_word, (void *)&mto_profile_setting, RSRC_CONF, "jwt or rfc9068"),
+    AP_INIT_TAKE1("MTLSOAuthProfile", set_word, (void *)&mto_profile_setting, RSRC_CONF, "jwt, rfc9068 or fapi2"),
     AP_INIT_TAKE1("MTLSOAuthClockSkew", mto_value_set_time, (void *)&mto_clock_skew_setting, RSRC_CONF,
                   "how far the clocks of issuer and server may be apart, at most 300s"),
     AP_INIT_TAKE1("MTLSOAuthMaxTokenLifetime", mto_value_set_time, (void *)&mto_max_token_lifetime_setting, RSRC_CONF,
@@ -398,6 +395,10 @@ const command_rec mto_directives[] = {
                   "PEM file of these CAs' CRLs"),
     AP_INIT_TAKE1("MTLSOAuthForwardClientCert", mto_client_set_forward, NULL, RSRC_CONF,
                   "header that tells the back end the client's certificate, or off"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthTrustedProxy", mto_proxy_set_trusted, NULL, RSRC_CONF,
+                      "addresses and networks of proxies that end TLS in front of this server, or off"),
+    AP_INIT_TAKE12("MTLSOAuthClientCertHeader", mto_proxy_set_header, NULL, RSRC_CONF,
+                   "header in which they tell the client's certificate, and its format; or off"),
     AP_INIT_TAKE_ARGV("MTLSOAuthOtherClients", set_in_location, (void *)&other_clients, OR_AUTHCFG,
                       "refuse or pass: clients of other methods than tls_client_auth and self_signed_tls_client_auth"),
     AP_INIT_TAKE1("MTLSOAuthIntrospectionURI", mto_introspection_set_uri, NULL, RSRC_CONF,
@@ -420,5 +421,23 @@ const command_rec mto_directives[] = {
                   "file with one or two keys that seal what is in it"),
     AP_INIT_TAKE1("MTLSOAuthDenyFile", mto_introspection_set_deny_file, NULL, RSRC_CONF,
                   "file of tokens, subjects, clients, certificates and keys that are refused"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthClaimEnv", set_in_location, (void *)&claim_env, OR_AUTHCFG,
+                      "an environment variable, and the claim that it shows"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthClaimHeader", set_in_location, (void *)&claim_header, OR_AUTHCFG,
+                      "a request header for the back end, and the claim that it shows"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthForwardToken", set_in_location, (void *)&forward_token, OR_AUTHCFG,
+                      "on or off: whether the back end gets the token"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthPreflight", set_in_location, (void *)&preflight, OR_AUTHCFG,
+                      "guard or pass: whether CORS preflights need a token"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthResource", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
+                      "URL that identifies the protected resource (RFC 9728)"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthResourceName", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
+                      "its name, for people"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthResourceDocumentation", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
+                      "URL of its documentation"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthResourcePolicyURI", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
+                      "URL of the policy for its data"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthResourceScopes", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
+                      "scopes that clients may ask for"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
 };

@@ -3,107 +3,13 @@
 #include "core/trust.h"
 #include "httpd/answer.h"
 #include "httpd/directives.h"
+#include "httpd/own_headers.h"
 #include "httpd/registry.h"
+#include "httpd/trusted_proxy.h"
 
 #include <apr_base64.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
-
-/* Added to the name for the header with the certificates above the client's (RFC 9440 section 2.3). */
-#define CHAIN_SUFFIX "-Chain"
-
-/* --- Stripping ---------------------------------------------------------------------------------------------------- */
-
-/* Whether name[0..length) reads like `whole` to a back end: CGI and its like make one character of all that is neither
- * letter nor digit. */
-static int reads_like(const char *name, apr_size_t length, const char *whole)
-{
-    apr_size_t i;
-
-    for (i = 0; i < length && whole[i] != '\0'; i++) {
-        if (apr_isalnum(name[i]) || apr_isalnum(whole[i])) {
-            if (apr_tolower(name[i]) != apr_tolower(whole[i])) {
-                return 0;
-            }
-        }
-    }
-    return i == length && whole[i] == '\0';
-}
-
-static int is_ours(const char *name, apr_size_t length, const char *header)
-{
-    apr_size_t prefix = strlen(header);
-
-    return reads_like(name, length, header)
-           || (length > prefix && reads_like(name, prefix, header)
-               && reads_like(name + prefix, length - prefix, CHAIN_SUFFIX));
-}
-
-/* The list of a Connection header without our names: mod_proxy deletes what it names, ours too. NULL: nothing is left.
- */
-static const char *without_ours(apr_pool_t *pool, const char *list, const char *header)
-{
-    const char *kept = NULL;
-
-    while (*list != '\0') {
-        apr_size_t length;
-
-        list += strspn(list, ", \t");
-        length = strcspn(list, ", \t");
-        if (length > 0 && !is_ours(list, length, header)) {
-            const char *name = apr_pstrmemdup(pool, list, length);
-            kept = kept == NULL ? name : apr_pstrcat(pool, kept, ", ", name, NULL);
-        }
-        list += length;
-    }
-    return kept;
-}
-
-static int mentions(request_rec *r, const char *header)
-{
-    const char *list = apr_table_get(r->headers_in, "Connection");
-
-    while (list != NULL && *list != '\0') {
-        apr_size_t length;
-
-        list += strspn(list, ", \t");
-        length = strcspn(list, ", \t");
-        if (length > 0 && is_ours(list, length, header)) {
-            return 1;
-        }
-        list += length;
-    }
-    return 0;
-}
-
-static void strip(request_rec *r, const char *header)
-{
-    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
-    int                       i = 0;
-
-    while (i < headers->nelts) {
-        const char *name = APR_ARRAY_IDX(headers, i, apr_table_entry_t).key;
-
-        if (is_ours(name, strlen(name), header)) {
-            apr_table_unset(r->headers_in, apr_pstrdup(r->pool, name));
-            i = 0; /* the entries have moved */
-        }
-        else {
-            i++;
-        }
-    }
-    if (mentions(r, header)) {
-        const char *kept = without_ours(r->pool, apr_table_get(r->headers_in, "Connection"), header);
-
-        if (kept != NULL) {
-            apr_table_setn(r->headers_in, "Connection", kept);
-        }
-        else {
-            apr_table_unset(r->headers_in, "Connection");
-        }
-    }
-}
 
 /* The header of this server; NULL: none. */
 static const char *header_of(const request_rec *r)
@@ -115,15 +21,12 @@ static const char *header_of(const request_rec *r)
 
 int mto_forward_strip(request_rec *r)
 {
-    const char *header = header_of(r);
-
-    if (header != NULL) {
-        strip(r, header);
-    }
+    mto_proxy_keep_header(r);
+    mto_own_headers_strip(r);
     return DECLINED;
 }
 
-/* --- Setting ------------------------------------------------------------------------------------------------------ */
+/* --- The certificate ---------------------------------------------------------------------------------------------- */
 
 /* A byte sequence of structured fields (RFC 8941 section 3.3.5): base64 between colons. */
 static const char *byte_sequence(apr_pool_t *pool, const mto_certificate_t *certificate)
@@ -150,24 +53,176 @@ static void set_chain(request_rec *r, const char *header, const mto_exchange_t *
         list = list == NULL ? one : apr_pstrcat(r->pool, list, ", ", one, NULL);
     }
     if (list != NULL) {
-        apr_table_setn(r->headers_in, apr_pstrcat(r->pool, header, CHAIN_SUFFIX, NULL), list);
+        apr_table_setn(r->headers_in, apr_pstrcat(r->pool, header, MTO_CHAIN_SUFFIX, NULL), list);
     }
     mto_trust_release(trust);
 }
 
-int mto_forward_set(request_rec *r)
+static void set_certificate(request_rec *r, const mto_exchange_t *exchange)
 {
-    const char           *header = header_of(r);
-    const mto_exchange_t *exchange;
+    const char *header = header_of(r);
 
-    if (header == NULL) {
-        return DECLINED;
-    }
-    strip(r, header);
-    exchange = mto_exchange_in_force(r);
-    if (exchange != NULL && exchange->admitted && exchange->certificate != NULL) {
+    if (header != NULL && exchange->certificate != NULL) {
         apr_table_setn(r->headers_in, header, byte_sequence(r->pool, exchange->certificate));
         set_chain(r, header, exchange);
+    }
+}
+
+/* --- Claims ------------------------------------------------------------------------------------------------------- */
+
+void mto_forward_variables(request_rec *r, const mto_exchange_t *exchange)
+{
+    const apr_array_header_t *targets = mto_directory_config_of(r)->claim_variables;
+    int                       i;
+
+    for (i = 0; targets != NULL && i < targets->nelts; i++) {
+        const mto_claim_target_t *target = &APR_ARRAY_IDX(targets, i, const mto_claim_target_t);
+        const char *value = mto_claim_value(mto_claims_find(mto_token_claims(exchange->token), target->path), r->pool);
+
+        if (value != NULL) {
+            apr_table_setn(r->subprocess_env, target->name, value);
+        }
+        else {
+            apr_table_unset(r->subprocess_env, target->name); /* SetEnvIf may have put there what the client wanted */
+        }
+    }
+}
+
+/* A field value of visible ASCII and blanks: other bytes, % and blanks at the ends are %XX, so that decoding gives the
+ * UTF-8 of the claim. */
+static const char *percent_encode(apr_pool_t *pool, const char *value)
+{
+    static const char    hex[] = "0123456789ABCDEF";
+    apr_size_t           length = strlen(value), i;
+    char                *encoded = apr_palloc(pool, 3 * length + 1), *to = encoded;
+    const unsigned char *bytes = (const unsigned char *)value;
+
+    for (i = 0; i < length; i++) {
+        if (bytes[i] > 0x20 && bytes[i] < 0x7f && bytes[i] != '%') {
+            *to++ = value[i];
+        }
+        else if (bytes[i] == ' ' && i > 0 && i < length - 1) {
+            *to++ = ' ';
+        }
+        else {
+            *to++ = '%';
+            *to++ = hex[bytes[i] >> 4];
+            *to++ = hex[bytes[i] & 15];
+        }
+    }
+    *to = '\0';
+    return encoded;
+}
+
+static void set_claim_headers(request_rec *r, const mto_exchange_t *exchange)
+{
+    const apr_array_header_t *targets = mto_directory_config_of(r)->claim_headers;
+    int                       i;
+
+    for (i = 0; targets != NULL && i < targets->nelts; i++) {
+        const mto_claim_target_t *target = &APR_ARRAY_IDX(targets, i, const mto_claim_target_t);
+        const char *value = mto_claim_value(mto_claims_find(mto_token_claims(exchange->token), target->path), r->pool);
+
+        if (value != NULL) {
+            apr_table_setn(r->headers_in, target->name, percent_encode(r->pool, value));
+        }
+    }
+}
+
+/* --- The token ---------------------------------------------------------------------------------------------------- */
+
+/* The pairs of a Cookie header that are not called name; NULL: none is left. */
+static const char *without_cookie(apr_pool_t *pool, const char *cookies, const char *name)
+{
+    apr_size_t  name_size = strlen(name), size;
+    const char *kept = NULL;
+
+    for (; *(cookies += strspn(cookies, "; \t,")) != '\0'; cookies += size) {
+        size = strcspn(cookies, ";,");
+        if (strncmp(cookies, name, name_size) != 0 || cookies[name_size] != '=') {
+            const char *pair = apr_pstrmemdup(pool, cookies, size);
+            kept = kept == NULL ? pair : apr_pstrcat(pool, kept, "; ", pair, NULL);
+        }
+    }
+    return kept;
+}
+
+/* Whether the Authorization header is the one that the token was read from: a site may have put its own there since. */
+static int has_token(const char *authorization, const mto_bearer_t *bearer)
+{
+    apr_size_t length = authorization != NULL ? strlen(authorization) : 0;
+
+    return length > bearer->length
+           && memcmp(authorization + length - bearer->length, bearer->text, bearer->length) == 0;
+}
+
+static void set_or_unset(apr_table_t *headers, const char *name, const char *value)
+{
+    if (value != NULL) {
+        apr_table_setn(headers, name, value);
+    }
+    else {
+        apr_table_unset(headers, name);
+    }
+}
+
+/* What mod_cache keeps apart by its Authorization header alone is not to be kept when that does not tell whose it is.
+ */
+static void keep_private(request_rec *r)
+{
+    r->no_cache = 1;
+    apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+}
+
+static void remove_token(request_rec *r, mto_exchange_t *exchange)
+{
+    const mto_bearer_t *bearer = &exchange->bearer;
+    const char         *cookies = apr_table_get(r->headers_in, "Cookie");
+
+    if (bearer->cookie != NULL && cookies != NULL) {
+        set_or_unset(r->headers_in, "Cookie", without_cookie(r->pool, cookies, bearer->cookie));
+    }
+    else if (has_token(apr_table_get(r->headers_in, "Authorization"), bearer)) {
+        apr_table_unset(r->headers_in, "Authorization");
+    }
+    exchange->token_removed = 1;
+}
+
+/* For a place that wants it, behind one that did not. */
+static void restore_token(request_rec *r, const mto_bearer_t *bearer)
+{
+    if (bearer->cookie != NULL) {
+        set_or_unset(r->headers_in, "Cookie", bearer->cookies);
+    }
+    else {
+        set_or_unset(r->headers_in, "Authorization", bearer->authorization);
+    }
+}
+
+int mto_forward_set(request_rec *r)
+{
+    mto_exchange_t *exchange = mto_exchange_in_force(r);
+
+    if (r->main != NULL && r->headers_in == r->main->headers_in) {
+        /* Not every httpd gives a subrequest its own: what is said of this one, the main request is not. */
+        r->headers_in = apr_table_copy(r->pool, r->headers_in);
+    }
+    mto_own_headers_strip(r);
+    if (exchange == NULL || !exchange->admitted) {
+        return DECLINED;
+    }
+    set_certificate(r, exchange);
+    if (exchange->token != NULL) {
+        set_claim_headers(r, exchange);
+        if (mto_directory_config_of(r)->forward_token == 0) {
+            remove_token(r, exchange);
+        }
+        else if (mto_exchange_with_token(r) != NULL) {
+            restore_token(r, &exchange->bearer);
+        }
+        if (!has_token(apr_table_get(r->headers_in, "Authorization"), &exchange->bearer)) {
+            keep_private(r);
+        }
     }
     return DECLINED;
 }

@@ -3,7 +3,10 @@
 #include "httpd/answer.h"
 #include "httpd/denials.h"
 #include "httpd/introspection.h"
+#include "httpd/metadata.h"
+#include "httpd/own_headers.h"
 #include "httpd/registry.h"
+#include "httpd/trusted_proxy.h"
 #include "httpd/values.h"
 
 #include <apr_hash.h>
@@ -228,8 +231,8 @@ static mto_watched_object_t *binding_trust_of(finishing_t *finishing, server_rec
     return trust;
 }
 
-/* Clients, and what the back end is told of certificates. */
-static void finish_clients(finishing_t *finishing, server_rec *server)
+/* All but the policies. */
+static void finish_rest(finishing_t *finishing, server_rec *server)
 {
     mto_server_config_t *config = mto_server_config_of(server);
     const char          *error = mto_registry_finish(&finishing->registry, server);
@@ -237,10 +240,31 @@ static void finish_clients(finishing_t *finishing, server_rec *server)
     if (config->forward_client_cert == NULL) {
         config->forward_client_cert = mto_server_config_of(finishing->main_server)->forward_client_cert;
     }
+    if (error == NULL) {
+        error = mto_proxy_finish(config, mto_server_config_of(finishing->main_server));
+    }
+    if (error == NULL) {
+        error = mto_metadata_finish(server, finishing->main_server, finishing->pool);
+    }
     if (error != NULL) {
         ap_log_error(ERROR_LINE, server, "%s", error);
         finishing->mistakes++;
     }
+    mto_own_headers_finish(server, finishing->main_server, finishing->pool);
+}
+
+/* outer: what main server and server say. */
+static mto_settings_t settings_of(finishing_t *finishing, server_rec *server, const mto_block_t *block,
+                                  const mto_settings_t *outer)
+{
+    mto_settings_t written = mto_settings_merge(outer, &block->written.policy);
+    const char    *weakness = mto_settings_weakness(&written, finishing->pool);
+
+    if (weakness != NULL) {
+        ap_log_error(ERROR_LINE, server, "%s: <MTLSOAuthIssuer %s>: %s", block->where, block->issuer, weakness);
+        finishing->mistakes++;
+    }
+    return mto_settings_finish(&written, finishing->pool);
 }
 
 static int has_siblings(const mto_block_t *block, const apr_array_header_t *blocks)
@@ -259,12 +283,10 @@ static void finish_server(finishing_t *finishing, server_rec *server)
     const apr_array_header_t *blocks = blocks_of(finishing, server);
     apr_array_header_t       *policies = apr_array_make(finishing->pool, blocks->nelts + 1, sizeof(mto_policy_t *));
     const mto_written_t      *outer = &mto_server_config_of(finishing->main_server)->written;
-    mto_settings_t            defaults = mto_settings_default(finishing->pool);
+    mto_settings_t            written = mto_settings_merge(&outer->policy, &config->written.policy);
     mto_source_settings_t     source_defaults = mto_source_settings_default();
     int                       i;
 
-    defaults = mto_settings_merge(&defaults, &outer->policy);
-    defaults = mto_settings_merge(&defaults, &config->written.policy);
     source_defaults = mto_source_settings_merge(&source_defaults, &outer->source);
     source_defaults = mto_source_settings_merge(&source_defaults, &config->written.source);
     check_blocks(finishing, server, blocks);
@@ -277,7 +299,7 @@ static void finish_server(finishing_t *finishing, server_rec *server)
         issuer->policy.issuer = block->issuer;
         issuer->policy.name = block->name;
         issuer->policy.audiences = block->audiences;
-        issuer->policy.settings = mto_settings_merge(&defaults, &block->written.policy);
+        issuer->policy.settings = settings_of(finishing, server, block, &written);
         issuer->policy.introspect_jwt = block->introspection.jwt == 1;
         issuer->policy.introspection_cache =
             block->introspection.cache != MTO_UNSET ? block->introspection.cache : MTO_INTROSPECTION_CACHE;
@@ -289,7 +311,7 @@ static void finish_server(finishing_t *finishing, server_rec *server)
     }
     config->policies = policies;
     config->log_limits = mto_log_limits_create(finishing->pool);
-    finish_clients(finishing, server);
+    finish_rest(finishing, server);
 }
 
 /* --- MTLSOAuthTokenCache ------------------------------------------------------------------------------------------ */
@@ -340,7 +362,7 @@ void mto_servers_remember_tokens(server_rec *main_server)
     }
 }
 
-/* --- MTLSOAuthAcceptIssuers --------------------------------------------------------------------------------------- */
+/* --- Issuers that Locations name ---------------------------------------------------------------------------------- */
 
 int mto_server_knows(const server_rec *server, const char *issuer)
 {
@@ -356,13 +378,12 @@ int mto_server_knows(const server_rec *server, const char *issuer)
     return 0;
 }
 
-const char *mto_unknown_issuer_text(const mto_directory_config_t *directory, const char *issuer, apr_pool_t *pool)
+const char *mto_unknown_issuer_text(const char *where, const char *directive, const char *issuer, apr_pool_t *pool)
 {
-    return apr_psprintf(
-        pool,
-        "%s: MTLSOAuthAcceptIssuers %s: no <MTLSOAuthIssuer> of this server has that ISS or NAME; add the "
-        "section, or write one that is there",
-        directory->accepted_where, issuer);
+    return apr_psprintf(pool,
+                        "%s: %s %s: no <MTLSOAuthIssuer> of this server has that ISS or NAME; add the section, or "
+                        "write one that is there",
+                        where, directive, issuer);
 }
 
 /* A Location of the main server holds in every virtual host, so any server that knows the issuer will do for it. */
@@ -381,23 +402,20 @@ static int is_known(const finishing_t *finishing, const server_rec *server, cons
     return 0;
 }
 
-static void check_accepting(finishing_t *finishing, server_rec *server)
+static void check_issuer_names(finishing_t *finishing, server_rec *server)
 {
-    const apr_array_header_t *accepting = mto_server_config_of(server)->accepting;
+    const apr_array_header_t *all = mto_server_config_of(server)->issuer_names;
     int                       i, j;
 
-    for (i = 0; i < accepting->nelts; i++) {
-        const mto_directory_config_t *directory = APR_ARRAY_IDX(accepting, i, const mto_directory_config_t *);
+    for (i = 0; i < all->nelts; i++) {
+        const mto_issuer_names_t *names = &APR_ARRAY_IDX(all, i, const mto_issuer_names_t);
 
-        for (j = 0; j < directory->demand.accepted_issuers->nelts; j++) {
-            const char *issuer = APR_ARRAY_IDX(directory->demand.accepted_issuers, j, const char *);
+        for (j = 0; j < names->issuers->nelts; j++) {
+            const char *issuer = APR_ARRAY_IDX(names->issuers, j, const char *);
 
             if (!is_known(finishing, server, issuer)) {
-                ap_log_error(
-                    ERROR_LINE, server,
-                    "%s: MTLSOAuthAcceptIssuers %s: no <MTLSOAuthIssuer> of this server has that ISS or NAME; add "
-                    "the section, or write one that is there",
-                    directory->accepted_where, issuer);
+                ap_log_error(ERROR_LINE, server, "%s",
+                             mto_unknown_issuer_text(names->where, names->directive, issuer, finishing->pool));
                 finishing->mistakes++;
             }
         }
@@ -419,7 +437,7 @@ int mto_servers_finish(apr_pool_t *pool, server_rec *main_server)
     }
     for (server = main_server; server != NULL; server = server->next) {
         if (mto_server_is_own(server, main_server)) {
-            check_accepting(&finishing, server);
+            check_issuer_names(&finishing, server);
         }
     }
     finishing.mistakes += mto_introspection_finish(pool, main_server);

@@ -48,8 +48,8 @@ int mto_block_is_in(const mto_block_t *block, const apr_array_header_t *blocks);
 /* Whether a policy of the server has that ISS or NAME. */
 int mto_server_knows(const server_rec *server, const char *issuer);
 
-/* What to say of an MTLSOAuthAcceptIssuers that names an issuer which is not there. */
-const char *mto_unknown_issuer_text(const mto_directory_config_t *directory, const char *issuer, apr_pool_t *pool);
+/* What to say of a directive that names an issuer which is not there. */
+const char *mto_unknown_issuer_text(const char *where, const char *directive, const char *issuer, apr_pool_t *pool);
 
 /* Whether a server has directives of its own: a virtual host without shares the main server's configuration. */
 int mto_server_is_own(const server_rec *server, const server_rec *main_server);

@@ -29,7 +29,8 @@ PARTS = ["Syntax", "Context", "Default", "Meaning", "Example", "Source"]
 
 # where `httpd -L` says that a directive may stand -> words that its Context must have, and must not have
 CONTEXTS = {"outside": ([], [".htaccess"]), "inside": ([".htaccess"], ["server config", "<MTLSOAuthIssuer>"]),
-            "anywhere": ([".htaccess", "<MTLSOAuthIssuer>"], [])}
+            "anywhere and in": ([".htaccess", "<MTLSOAuthIssuer>"], []),
+            "anywhere": (["server config", "Location"], [".htaccess", "<MTLSOAuthIssuer>"])}
 
 # complete blocks, for defaults, with keys from a file and fetched ones; their directives have none
 MINIMAL = ("<MTLSOAuthIssuer urn:docs>\nMTLSOAuthAudience any\nMTLSOAuthJWKSFile conf/issuer.jwks\n"
@@ -163,13 +164,13 @@ def configure(home):
 
 @pytest.fixture(scope="module")
 def table(home):
-    """{directive: outside, inside or anywhere} as httpd lists the directives of the loaded module."""
+    """{directive: outside, inside, anywhere or anywhere and in (.htaccess)} as httpd lists the directives of the loaded module."""
     directory, pki = home
     server = Httpd(tempfile.mkdtemp(dir=directory), pki)
     command = [environment.HTTPD, "-d", str(server.directory), "-f", str(server.directory / "httpd.conf"), "-L"]
     listed = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=False,
                             env=sanitizer.process_environment(directory)).stdout
-    row = r"^<?(\w+) \(mod_auth_mtls_oauth\.c\)\n.*\n\tAllowed in \*\.conf (?:only )?(\w+)"
+    row = r"^<?(\w+) \(mod_auth_mtls_oauth\.c\)\n.*\n\tAllowed in \*\.conf (?:only )?(anywhere and in|\w+)"
     found = re.findall(row, listed, flags=re.M)
     assert len(found) == listed.count("(mod_auth_mtls_oauth.c)") > 0, listed[-2000:]
     return dict(found)

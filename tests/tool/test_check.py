@@ -202,6 +202,7 @@ OPTIONS = [
     (RFC9068, {}, None, None),
     (RFC9068, {"jti": ...}, "claim_missing", PRESENT),
     (RFC9068, {"sub": 17}, "claims_malformed", PRESENT),
+    (("--profile", "fapi2"), {}, "binding_missing", BINDING),
 ]
 
 
@@ -250,7 +251,9 @@ def test_now_is_the_default_time(jwks, key):
         "2027-01-15T24:00:00Z", "2027-01-15T08:00:60Z", "2027-1-15T08:00:00Z", "2027-01-15T08:00:00.Z",
         "1969-12-31T23:59:59Z", "2027-01-15T08:00:00Zx")],
     (("--use-mutual-tls", "off"), "--use-mutual-tls none|request|required: \"off\""),
-    (("--profile", "oidc"), "--profile jwt|rfc9068: \"oidc\""),
+    (("--profile", "oidc"), "--profile jwt|rfc9068|fapi2: \"oidc\""),
+    (("--profile", "fapi2", "--use-mutual-tls", "request"), "weaker than MTLSOAuthProfile fapi2"),
+    (("--profile", "fapi2", "--algorithms", "RS256"), "MTLSOAuthProfile fapi2 allows"),
     (("--algorithms", "HS256"), "not all of these are algorithms"),
     (("--algorithms", "es256"), "not all of these are algorithms"),
     (("--algorithms", ""), "at least one algorithm"),
@@ -310,7 +313,8 @@ def test_every_refusal_code_of_a_token_is_met_here():
     codes = {line[4:-1] for line in page.splitlines() if line.startswith("## `")}
     met |= {row[1] for row in CHAINS.values()}
     elsewhere = {"no_token", "token_repeated", "request_malformed", "tls_required", "issuer_not_accepted",
-                 "claim_denied", "token_inactive", "token_revoked", "introspection_unavailable"}
+                 "authentication_too_weak", "authentication_too_old", "scope_insufficient", "claim_denied",
+                 "token_inactive", "token_revoked", "introspection_unavailable"}
     assert {code for code in codes - met if not code.startswith(("client_", "form_"))} == elsewhere
 
 

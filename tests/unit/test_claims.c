@@ -356,6 +356,92 @@ static void cleared_claims_hold_nothing(const void *unused)
     mto_claims_clear(&claims);
 }
 
+/* --- Values ------------------------------------------------------------------------------------------------------- */
+
+/* The claim v: what it is outside of the token (NULL: nothing), and whether it, or an element, is the text "1". */
+typedef struct {
+    const char *name, *payload, *value;
+    int         matches;
+} value_t;
+
+static const value_t values[] = {
+    {"a string is itself", "{\"v\":\"1\"}", "1", 1},
+    {"a number is its JSON text", "{\"v\":1}", "1", 1},
+    {"a fraction keeps its digits", "{\"v\":1.1}", "1.1", 0},
+    {"a negative number", "{\"v\":-9223372036854775807}", "-9223372036854775807", 0},
+    {"the largest number", "{\"v\":1.7976931348623157e308}", "1.79769313486232e308", 0},
+    {"a boolean is its JSON text", "{\"v\":true}", "true", 0},
+    {"an array is a JSON list", "{\"v\":[\"a\", 1, {\"b\": null}]}", "[\"a\",1,{\"b\":null}]", 1},
+    {"an empty array", "{\"v\":[]}", "[]", 0},
+    {"letters outside of ASCII", "{\"v\":[\"\xc3\xa9\"]}", "[\"\xc3\xa9\"]", 0},
+    {"elements of elements do not match", "{\"v\":[[1]]}", "[[1]]", 0},
+    {"an object is nothing", "{\"v\":{\"1\":1}}", NULL, 0},
+    {"null is nothing", "{\"v\":null}", NULL, 0},
+    {"absent is nothing", "{}", NULL, 0},
+    {"a line feed is not shown", "{\"v\":\"a\\nb\"}", NULL, 0},
+    {"nor DEL in a list", "{\"v\":[\"1\",\"\x7f\"]}", NULL, 1},
+    {"nor C1 in a list's object's name", "{\"v\":[{\"\\u0085\":1}]}", NULL, 0},
+};
+
+static int is_text(const char *text, const void *wanted)
+{
+    return strcmp(text, wanted) == 0;
+}
+
+static void value_is_shown_and_matched(const void *data)
+{
+    const value_t *row = data;
+    mto_verdict_t  verdict = MTO_VERDICT_INIT;
+    mto_claims_t   claims;
+    const json_t  *claim;
+    const char    *value;
+
+    support_assert_refusal(read_payload(&claims, row->payload, &verdict), MTO_ADMITTED, &verdict);
+    claim = json_object_get(claims.root, "v");
+    value = mto_claim_value(claim, support_pool());
+    assert_true((value == NULL) == (row->value == NULL));
+    if (value != NULL) {
+        assert_string_equal(value, row->value);
+    }
+    assert_int_equal(mto_claim_matches(claim, is_text, "1"), row->matches);
+    mto_claims_clear(&claims);
+}
+
+/* Whether the scope "b" is there. */
+typedef struct {
+    const char *name, *payload;
+    int         has;
+} scope_t;
+
+static const scope_t scopes[] = {
+    {"alone", "{\"scope\":\"b\"}", 1},
+    {"first", "{\"scope\":\"b a\"}", 1},
+    {"in the middle", "{\"scope\":\"a b c\"}", 1},
+    {"last, after two blanks", "{\"scope\":\"a  b\"}", 1},
+    {"part of a word", "{\"scope\":\"ab bc abc\"}", 0},
+    {"of another case", "{\"scope\":\"B\"}", 0},
+    {"behind a tab", "{\"scope\":\"a\\tb\"}", 0},
+    {"an element", "{\"scope\":[\"a\",\"b\"]}", 1},
+    {"a word of an element", "{\"scope\":[\"a b\"]}", 0},
+    {"scp, a string", "{\"scp\":\"a b\"}", 1},
+    {"scp, an array", "{\"scp\":[\"b\"]}", 1},
+    {"scp beside scope", "{\"scope\":\"a\",\"scp\":\"b\"}", 0},
+    {"an object", "{\"scope\":{\"b\":1}}", 0},
+    {"empty", "{\"scope\":\"\"}", 0},
+    {"absent", "{}", 0},
+};
+
+static void scope_is_there(const void *data)
+{
+    const scope_t *row = data;
+    mto_verdict_t  verdict = MTO_VERDICT_INIT;
+    mto_claims_t   claims;
+
+    support_assert_refusal(read_payload(&claims, row->payload, &verdict), MTO_ADMITTED, &verdict);
+    assert_int_equal(mto_claims_has_scope(&claims, "b"), row->has);
+    mto_claims_clear(&claims);
+}
+
 int main(void)
 {
     support_table("RFC 7519 section 4.1, types", payload_is_read_or_refused, TABLE(payloads));
@@ -365,6 +451,8 @@ int main(void)
     support_table("RFC 7519 section 4.1.3, aud", audience_is_one_of_the_wanted, TABLE(audiences));
     support_table("DESIGN section 2, claim paths", path_leads_to_a_claim, TABLE(paths));
     support_case("DESIGN section 4, the first claim present wins", first_present_path_wins);
+    support_table("DESIGN section 4, values of claims", value_is_shown_and_matched, TABLE(values));
+    support_table("RFC 8693 section 4.2, scope", scope_is_there, TABLE(scopes));
     support_case("cleared claims hold nothing", cleared_claims_hold_nothing);
     return support_run("claims");
 }

@@ -2,6 +2,7 @@
  * section 4). */
 #include "support.h"
 
+#include "core/algorithm.h"
 #include "core/policy.h"
 
 #include <string.h>
@@ -73,6 +74,56 @@ static void defaults_are_as_designed(const void *unused)
     assert_string_equal(settings.remote_user_suffix, "");
     assert_string_equal(texts_of(settings.client_id_claims), "client_id azp appid cid ");
     assert_string_equal(texts_of(settings.required_claims), "");
+}
+
+/* --- FAPI 2.0 ------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    const char *name;
+    int         profile, use_mutual_tls;
+    const char *algorithm; /* beside ES256 */
+    int         skew;      /* seconds */
+    int         good;
+} fapi_t;
+
+static const fapi_t fapis[] = {
+    {"nothing beside it", MTO_PROFILE_FAPI2, MTO_UNSET, NULL, MTO_UNSET, 1},
+    {"all as strong", MTO_PROFILE_FAPI2, MTO_MUTUAL_TLS_REQUIRED, "PS256", 10, 1},
+    {"EdDSA", MTO_PROFILE_FAPI2, MTO_UNSET, "EdDSA", 59, 1},
+    {"Ed25519", MTO_PROFILE_FAPI2, MTO_UNSET, "Ed25519", 30, 1},
+    {"request", MTO_PROFILE_FAPI2, MTO_MUTUAL_TLS_REQUEST, NULL, MTO_UNSET, 0},
+    {"none", MTO_PROFILE_FAPI2, MTO_MUTUAL_TLS_NONE, NULL, MTO_UNSET, 0},
+    {"RS256", MTO_PROFILE_FAPI2, MTO_UNSET, "RS256", MTO_UNSET, 0},
+    {"ES384", MTO_PROFILE_FAPI2, MTO_UNSET, "ES384", MTO_UNSET, 0},
+    {"Ed448", MTO_PROFILE_FAPI2, MTO_UNSET, "Ed448", MTO_UNSET, 0},
+    {"9 s", MTO_PROFILE_FAPI2, MTO_UNSET, NULL, 9, 0},
+    {"60 s", MTO_PROFILE_FAPI2, MTO_UNSET, NULL, 60, 0},
+    {"another profile", MTO_PROFILE_RFC9068, MTO_MUTUAL_TLS_NONE, "RS256", 300, 1},
+    {"no profile", MTO_UNSET, MTO_MUTUAL_TLS_NONE, "RS256", 0, 1},
+};
+
+static void nothing_is_weaker_than_fapi(const void *data)
+{
+    const fapi_t  *row = data;
+    mto_settings_t written = mto_settings_unset(), finished;
+
+    written.profile = row->profile;
+    written.use_mutual_tls = row->use_mutual_tls;
+    if (row->algorithm != NULL) {
+        written.algorithms =
+            mto_algorithm_bit(mto_algorithm_find("ES256")) | mto_algorithm_bit(mto_algorithm_find(row->algorithm));
+    }
+    if (row->skew != MTO_UNSET) {
+        written.clock_skew = apr_time_from_sec(row->skew);
+    }
+    assert_int_equal(mto_settings_weakness(&written, support_pool()) == NULL, row->good);
+    if (row->good && row->profile == MTO_PROFILE_FAPI2) {
+        finished = mto_settings_finish(&written, support_pool());
+        assert_int_equal(finished.use_mutual_tls, MTO_MUTUAL_TLS_REQUIRED);
+        assert_int_equal(finished.algorithms & mto_algorithm_bit(mto_algorithm_find("RS256")), 0);
+        finished.profile = MTO_PROFILE_FAPI2;
+        assert_null(mto_settings_weakness(&finished, support_pool()));
+    }
 }
 
 static void unset_sets_nothing(const void *unused)
@@ -315,6 +366,7 @@ static void long_lists_are_cut(const void *unused)
 
 int main(void)
 {
+    support_table("FAPI 2.0 section 5.3.4, settings", nothing_is_weaker_than_fapi, TABLE(fapis));
     support_table("DESIGN section 4, words", word_has_its_value, TABLE(words));
     support_case("DESIGN section 4, built-in defaults", defaults_are_as_designed);
     support_case("unset sets nothing", unset_sets_nothing);

@@ -61,7 +61,7 @@ class BackEnd(_Recorder):
                 if self.command != "HEAD":
                     self.wfile.write(body)
 
-            do_GET = do_HEAD = do_POST = do_PUT = do_OPTIONS = _answer
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer
 
             def _body(self):
                 if "chunked" not in self.headers.get("Transfer-Encoding", ""):

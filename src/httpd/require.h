@@ -1,0 +1,12 @@
+/* The Require lines of this module: read at start, compared at each request. */
+#ifndef MTO_REQUIRE_H
+#define MTO_REQUIRE_H
+
+#include <apr_pools.h>
+
+/* Registers oauth-scope, oauth-claim, oauth-client, oauth-issuer, oauth-bound, oauth-acr and oauth-auth-age (DESIGN
+ * section 4). A line that is not met is noted in the request's exchange (mto_unmet_t), for mto_authorize to answer: it
+ * may be one of a <RequireAny>, so nothing else is done about it here. At register_hooks. */
+void mto_require_register(apr_pool_t *pool);
+
+#endif
