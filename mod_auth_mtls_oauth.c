@@ -8,6 +8,7 @@
 #include "httpd/bearer.h"
 #include "httpd/checks.h"
 #include "httpd/client_auth.h"
+#include "httpd/counting.h"
 #include "httpd/decide.h"
 #include "httpd/directives.h"
 #include "httpd/dump.h"
@@ -16,13 +17,16 @@
 #include "httpd/forward.h"
 #include "httpd/introspection.h"
 #include "httpd/metadata.h"
+#include "httpd/metrics.h"
 #include "httpd/peer.h"
 #include "httpd/preflight.h"
 #include "httpd/refresh.h"
 #include "httpd/require.h"
 #include "httpd/servers.h"
 #include "httpd/shared_cache.h"
+#include "httpd/status.h"
 #include "httpd/trusted_proxy.h"
+#include "httpd/whoami.h"
 
 #include <http_core.h>
 #include <http_log.h>
@@ -140,6 +144,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
         mto_checks_log(main_server);
         mto_refresh_prepare(main_server);
+        mto_counting_prepare(main_server);
         mto_shared_cache_prepare(pconf, main_server);
     }
     return OK;
@@ -180,6 +185,11 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_fixups(mto_answer_inherit, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(mto_checks_unprotected, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_fixups(fixup_last, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_fixups(mto_counting_admitted, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_handler(mto_status_handle, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(mto_metrics_handle, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(mto_whoami_handle, NULL, NULL, APR_HOOK_MIDDLE);
+    mto_status_register();
     ap_hook_insert_filter(mto_form_replay, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

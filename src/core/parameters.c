@@ -1,5 +1,6 @@
 #include "core/parameters.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static int hex_value(char digit)
@@ -46,6 +47,21 @@ const char *mto_parameters_decode(const char **decoded, size_t *decoded_length, 
     return NULL;
 }
 
+/* Whether a name, as some back ends read it, is another: in any case (ASP.NET), with blanks in front, blanks and dots
+ * for underscores (PHP), an element of an array (PHP, Rails). */
+static int reads_like(const char *name, const char *wanted)
+{
+    name += strspn(name, " \t\r\n\v\f");
+    for (; *wanted != '\0'; name++, wanted++) {
+        int letter = strchr(" .[", *name) != NULL && *name != '\0' ? '_' : tolower((unsigned char)*name);
+
+        if (letter != tolower((unsigned char)*wanted)) {
+            return 0;
+        }
+    }
+    return *name == '\0' || *name == '[';
+}
+
 /* One name=value; the value of a name that is wanted is kept. */
 static const char *read_pair(mto_parameter_t found[], const char *const names[], size_t count, const char *pair,
                              size_t length, apr_pool_t *pool)
@@ -58,12 +74,42 @@ static const char *read_pair(mto_parameter_t found[], const char *const names[],
         wrong = mto_parameters_decode(&value, &value_length, equals + 1, length - (size_t)(equals + 1 - pair), pool);
     }
     for (i = 0; wrong == NULL && i < count; i++) {
-        if (strcmp(name, names[i]) == 0 && found[i].count++ == 0) {
+        int is_it = strcmp(name, names[i]) == 0;
+
+        if (is_it && found[i].count++ == 0) {
             found[i].value = value;
             found[i].length = value_length;
         }
+        else if (!is_it && reads_like(name, names[i])) {
+            wrong = "a name that some read as another";
+        }
     }
     return wrong;
+}
+
+/* Whether a pair is several to who takes semicolons for ampersands, and one of these a parameter that is looked for.
+ * The pair has been decoded before, whole. */
+static int hides_one(const char *const names[], size_t count, const char *pair, size_t length, apr_pool_t *pool)
+{
+    const char *end = pair + length, *piece = memchr(pair, ';', length), *name;
+    size_t      size, i;
+
+    for (; piece != NULL; piece = memchr(piece, ';', (size_t)(end - piece))) {
+        const char *stop = ++piece;
+
+        while (stop < end && *stop != '=' && *stop != ';') {
+            stop++;
+        }
+        if (mto_parameters_decode(&name, &size, piece, (size_t)(stop - piece), pool) != NULL) {
+            return 1;
+        }
+        for (i = 0; i < count; i++) {
+            if (reads_like(name, names[i])) {
+                return 1;
+            }
+        }
+    }
+    return 0;
 }
 
 const char *mto_parameters_find(mto_parameter_t found[], const char *const names[], size_t count, const char *text,
@@ -77,6 +123,9 @@ const char *mto_parameters_find(mto_parameter_t found[], const char *const names
 
         if (next > text) {
             wrong = read_pair(found, names, count, text, (size_t)(next - text), pool);
+        }
+        if (next > text && wrong == NULL && hides_one(names, count, text, (size_t)(next - text), pool)) {
+            wrong = "a semicolon before a name, which some read as an ampersand";
         }
         text = next + (next < end);
     }

@@ -304,13 +304,25 @@ static const char *read_scope(const json_t *root, char **joined)
     return *joined;
 }
 
+/* A text, or a whole number as it is written. */
+static const char *read_client_id(mto_token_t *token)
+{
+    const json_t *claim = mto_claims_find_first(&token->claims, token->policy->settings.client_id_claims);
+
+    if (!json_is_integer(claim)) {
+        return mto_claim_text(claim);
+    }
+    (void)snprintf(token->client_number, sizeof token->client_number, "%" JSON_INTEGER_FORMAT,
+                   json_integer_value(claim));
+    return token->client_number;
+}
+
 void mto_token_settle(mto_token_t *token)
 {
     const json_t *root = token->claims.root;
 
     token->texts.subject = mto_claim_text(json_object_get(root, "sub"));
-    token->texts.client_id =
-        mto_claim_text(mto_claims_find_first(&token->claims, token->policy->settings.client_id_claims));
+    token->texts.client_id = read_client_id(token);
     token->texts.scope = read_scope(root, &token->joined_scope);
     token->texts.jti = mto_claim_text(json_object_get(root, "jti"));
     token->size = sizeof *token + BLOCK + size_of_json(root) + size_of_text(token->user) + size_of_text(token->kid)

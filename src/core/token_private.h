@@ -14,6 +14,7 @@ struct mto_token_t {
     char                  *user;
     mto_token_texts_t      texts; /* point into claims, but scope may be joined */
     char                  *joined_scope;
+    char                   client_number[24];
     char                  *kid;
     size_t                 size;
     const mto_algorithm_t *algorithm; /* the proof of a JWT: what verified, and the set that it came from */

@@ -1,5 +1,6 @@
 #include "httpd/answer.h"
 
+#include "httpd/counting.h"
 #include "httpd/forward.h"
 #include "httpd/metadata.h"
 
@@ -47,9 +48,16 @@ static int may_log(mto_log_limit_t *limit, apr_time_t now, unsigned *left_out)
 
 /* --- The exchange ------------------------------------------------------------------------------------------------- */
 
-mto_exchange_t *mto_exchange_of(const request_rec *r)
+static mto_exchange_t *any_exchange(const request_rec *r)
 {
     return ap_get_module_config(r->request_config, &auth_mtls_oauth_module);
+}
+
+mto_exchange_t *mto_exchange_of(const request_rec *r)
+{
+    mto_exchange_t *exchange = any_exchange(r);
+
+    return exchange != NULL && !exchange->log_only ? exchange : NULL;
 }
 
 mto_exchange_t *mto_exchange_in_force(const request_rec *r)
@@ -82,25 +90,32 @@ const mto_exchange_t *mto_exchange_with_token(const request_rec *r)
 
 mto_exchange_t *mto_exchange_create(request_rec *r)
 {
-    const mto_exchange_t *before = mto_exchange_of(r);
+    const mto_exchange_t *before = any_exchange(r);
     mto_exchange_t       *exchange = apr_pcalloc(r->pool, sizeof *exchange);
 
-    exchange->refusal_logged = before != NULL && before->refusal_logged;
-    exchange->report_logged = before != NULL && before->report_logged;
+    if (before != NULL) {
+        exchange->refusal_logged = before->refusal_logged;
+        exchange->report_logged = before->report_logged;
+        exchange->refusal_counted = before->refusal_counted;
+        exchange->admission_counted = before->admission_counted;
+    }
     ap_set_module_config(r->request_config, &auth_mtls_oauth_module, exchange);
     return exchange;
 }
 
-/* The exchange of the top-level request behind r, where it is kept which lines have been written. */
-static mto_exchange_t *top_exchange(request_rec *r)
+mto_exchange_t *mto_exchange_of_top(request_rec *r)
 {
     mto_exchange_t *exchange;
 
     while (r->main != NULL || r->prev != NULL) {
         r = r->main != NULL ? r->main : r->prev;
     }
-    exchange = mto_exchange_of(r);
-    return exchange != NULL ? exchange : mto_exchange_create(r);
+    exchange = any_exchange(r);
+    if (exchange == NULL) {
+        exchange = mto_exchange_create(r);
+        exchange->log_only = 1; /* what was done for a part of r says nothing of r */
+    }
+    return exchange;
 }
 
 /* --- The log line ------------------------------------------------------------------------------------------------- */
@@ -264,7 +279,8 @@ int mto_answer_refuse(request_rec *r, const mto_exchange_t *exchange, const mto_
     if (row->status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
     }
-    write_line(r, exchange, "refused", verdict->refusal, verdict->detail, &top_exchange(r)->refusal_logged);
+    mto_counting_refused(r, exchange, verdict->refusal);
+    write_line(r, exchange, "refused", verdict->refusal, verdict->detail, &mto_exchange_of_top(r)->refusal_logged);
     return row->status;
 }
 
@@ -296,7 +312,8 @@ int mto_answer_refuse_client(request_rec *r, const mto_exchange_t *exchange, con
         apr_table_setn(r->err_headers_out, "WWW-Authenticate",
                        apr_pstrcat(r->pool, "Basic realm=\"", realm_of(r), "\"", NULL));
     }
-    write_line(r, exchange, "refused", verdict->refusal, verdict->detail, &top_exchange(r)->refusal_logged);
+    mto_counting_refused(r, exchange, verdict->refusal);
+    write_line(r, exchange, "refused", verdict->refusal, verdict->detail, &mto_exchange_of_top(r)->refusal_logged);
     return r->main != NULL ? row->status : send_client_error(r, row);
 }
 
@@ -369,7 +386,7 @@ int mto_answer_admit(request_rec *r, mto_exchange_t *exchange, const mto_verdict
     r->ap_auth_type = MTO_AUTH_TYPE;
     set_environment(r, exchange);
     if (verdict->reported != MTO_ADMITTED) {
-        write_line(r, exchange, "reported", verdict->reported, verdict->detail, &top_exchange(r)->report_logged);
+        write_line(r, exchange, "reported", verdict->reported, verdict->detail, &mto_exchange_of_top(r)->report_logged);
     }
     return OK;
 }

@@ -42,7 +42,9 @@ typedef struct {
     const char *unmet[MTO_UNMET_COUNT];
     const char *parameters;                    /* what the challenge says more (", name=\"value\""); NULL: nothing */
     int         authorizing;                   /* authorize.c is asking httpd for its verdict */
+    int         log_only;                      /* of a top-level request that was not decided itself */
     int         refusal_logged, report_logged; /* of a top-level request: that line is written */
+    int         refusal_counted, admission_counted; /* likewise: counting.c */
 } mto_exchange_t;
 
 /* How often one refusal of one issuer may write a line; the state of that. */
@@ -60,6 +62,10 @@ mto_exchange_t *mto_exchange_of(const request_rec *r);
 /* The exchange that authenticated r: its own, or that of the request it was made from when httpd did not ask again,
  * since the same configuration holds for both (AP_AUTH_INTERNAL_PER_CONF); NULL: none. */
 mto_exchange_t *mto_exchange_in_force(const request_rec *r);
+
+/* The exchange of the top-level request behind r, made when there is none: there it is kept what has been logged and
+ * counted, each once. */
+mto_exchange_t *mto_exchange_of_top(request_rec *r);
 
 /* The exchange nearest before r, which may be of another place, that has taken the token out of the headers that r has
  * come by; NULL: none has. */

@@ -67,8 +67,7 @@ static int work_on(mto_cache_worker_t *worker, job_t *job)
         (void)apr_global_mutex_unlock(cache->mutex);
     }
     apr_pool_clear(worker->pool);
-    /* A value that does not fit is no fault of the cache. */
-    return status == APR_SUCCESS || APR_STATUS_IS_NOTFOUND(status) || job->is_put;
+    return status == APR_SUCCESS || APR_STATUS_IS_NOTFOUND(status);
 }
 
 static void tell_circuit(mto_cache_worker_t *worker, int works)
@@ -105,7 +104,8 @@ static void *run(void *data)
             (void)pthread_mutex_unlock(&worker->lock);
             works = work_on(worker, job);
             (void)pthread_mutex_lock(&worker->lock);
-            if (job->state != ABANDONED) {
+            /* A value that does not fit is no fault of the cache, and one that was taken no proof that it answers. */
+            if (job->state != ABANDONED && !job->is_put) {
                 tell_circuit(worker, works);
             }
         }

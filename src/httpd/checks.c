@@ -268,7 +268,7 @@ static void check_reports(apr_pool_t *pool, server_rec *server)
 /* Whether anything tells this server that a token of the issuer has been revoked before it ends. */
 static int sees_revocation(const server_rec *server, const mto_issuer_t *issuer)
 {
-    return issuer->policy.introspect_jwt || mto_server_config_of(server)->denied != NULL;
+    return (issuer->asker != NULL && issuer->policy.introspect_jwt) || mto_server_config_of(server)->denied != NULL;
 }
 
 /* FAPI 2.0 Security Profile section 5.3.4: a resource server verifies that a token is not revoked. */

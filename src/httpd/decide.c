@@ -122,6 +122,7 @@ static mto_refusal_t prove_by_answer(mto_exchange_t *exchange, mto_token_t *jwt,
 {
     mto_introspector_t *introspector = mto_refresh_introspector();
     mto_question_t      question = {.asker = exchange->issuer->asker, .jwt = jwt, .most = mto_refresh_waiters()};
+    apr_time_t          began;
 
     question.policy = &exchange->issuer->policy;
     question.text = exchange->bearer.text;
@@ -129,7 +130,14 @@ static mto_refusal_t prove_by_answer(mto_exchange_t *exchange, mto_token_t *jwt,
     if (introspector == NULL) {
         return mto_verdict_refuse(verdict, MTO_INTROSPECTION_UNAVAILABLE, "nobody in this process asks");
     }
-    return mto_introspect(token, introspector, &question, verdict);
+    began = apr_time_now();
+    (void)mto_introspect(token, introspector, &question, verdict);
+    mto_counters_asked(*exchange->issuer->counters,
+                       *token != NULL                                      ? MTO_ASKED_PROVEN
+                       : verdict->refusal == MTO_INTROSPECTION_UNAVAILABLE ? MTO_ASKED_UNAVAILABLE
+                                                                           : MTO_ASKED_REFUSED,
+                       apr_time_now() - began);
+    return verdict->refusal;
 }
 
 /* An opaque token says nothing: the place says whose it is, and only that issuer sees it. */
@@ -185,6 +193,8 @@ static mto_refusal_t decide_unseen(request_rec *r, mto_exchange_t *exchange, mto
 {
     const mto_policy_t *policy;
     mto_keyset_t       *keys;
+    apr_time_t          began;
+    mto_refusal_t       proven;
 
     if (mto_presented_read(presented, exchange->bearer.text, exchange->bearer.length, verdict) != MTO_ADMITTED) {
         return verdict->refusal;
@@ -196,7 +206,10 @@ static mto_refusal_t decide_unseen(request_rec *r, mto_exchange_t *exchange, mto
         return verdict->refusal;
     }
     exchange->issuer = mto_issuer_of(policy);
-    if (prove_with_keys(exchange, *presented, occasion->now, &keys, token, verdict) == MTO_ADMITTED) {
+    began = apr_time_now();
+    proven = prove_with_keys(exchange, *presented, occasion->now, &keys, token, verdict);
+    mto_counters_proven(*exchange->issuer->counters, apr_time_now() - began);
+    if (proven == MTO_ADMITTED) {
         take_token(r, exchange, *token);
         (void)(policy->introspect_jwt ? decide_asked(r, exchange, occasion, keys, token, verdict)
                                       : admit(exchange, occasion, keys, verdict));

@@ -23,10 +23,10 @@ void *mto_server_config_create(apr_pool_t *pool, server_rec *server)
     config->written = mto_written_unset();
     config->blocks = apr_array_make(pool, 2, sizeof(mto_block_t *));
     config->client_sections = apr_array_make(pool, 2, sizeof(mto_client_section_t *));
-    config->opaque_places = apr_array_make(pool, 2, sizeof(mto_directory_config_t *));
     config->issuer_names = apr_array_make(pool, 2, sizeof(mto_issuer_names_t));
     config->resources = apr_array_make(pool, 2, sizeof(mto_published_t *));
     config->own_headers = apr_array_make(pool, 2, sizeof(const char *));
+    config->opaque_places = apr_array_make(pool, 2, sizeof(mto_directory_config_t *));
     config->token_cache = MTO_UNSET;
     config->warnings = apr_array_make(pool, 2, sizeof(const char *));
     return config;
@@ -288,6 +288,12 @@ static const char *set_use_mutual_tls(cmd_parms *cmd, void *config, int argc, ch
     return mto_value_set_word(cmd, &mto_use_mutual_tls_setting, argc == 1 ? argv[0] : "");
 }
 
+/* MTLSOAuthResource and its like. */
+static const char *set_resource(cmd_parms *cmd, void *config, int argc, char *const argv[])
+{
+    return in_directory(cmd) ? set_in_location(cmd, config, argc, argv) : mto_metadata_set(cmd, NULL, argc, argv);
+}
+
 static const char *set_opaque_issuer(cmd_parms *cmd, void *config, int argc, char *const argv[])
 {
     if (in_directory(cmd)) {
@@ -296,12 +302,6 @@ static const char *set_opaque_issuer(cmd_parms *cmd, void *config, int argc, cha
     return argc == 1 && *argv[0] != '\0'
                ? mto_introspection_set_opaque(cmd, argv[0])
                : mto_value_error(cmd, argc > 0 ? argv[0] : "", "takes one ISS or NAME of an " MTO_ISSUER_SECTION ">");
-}
-
-/* MTLSOAuthResource and its like. */
-static const char *set_resource(cmd_parms *cmd, void *config, int argc, char *const argv[])
-{
-    return in_directory(cmd) ? set_in_location(cmd, config, argc, argv) : mto_metadata_set(cmd, NULL, argc, argv);
 }
 
 /* A setting of servers and blocks that is one word; cmd->info: its mto_word_setting_t. */
@@ -401,6 +401,24 @@ const command_rec mto_directives[] = {
                    "header in which they tell the client's certificate, and its format; or off"),
     AP_INIT_TAKE_ARGV("MTLSOAuthOtherClients", set_in_location, (void *)&other_clients, OR_AUTHCFG,
                       "refuse or pass: clients of other methods than tls_client_auth and self_signed_tls_client_auth"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthClaimEnv", set_in_location, (void *)&claim_env, OR_AUTHCFG,
+                      "an environment variable, and the claim that it shows"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthClaimHeader", set_in_location, (void *)&claim_header, OR_AUTHCFG,
+                      "a request header for the back end, and the claim that it shows"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthForwardToken", set_in_location, (void *)&forward_token, OR_AUTHCFG,
+                      "on or off: whether the back end gets the token"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthPreflight", set_in_location, (void *)&preflight, OR_AUTHCFG,
+                      "guard or pass: whether CORS preflights need a token"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthResource", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
+                      "URL that identifies the protected resource (RFC 9728)"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthResourceName", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
+                      "its name, for people"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthResourceDocumentation", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
+                      "URL of its documentation"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthResourcePolicyURI", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
+                      "URL of the policy for its data"),
+    AP_INIT_TAKE_ARGV("MTLSOAuthResourceScopes", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
+                      "scopes that clients may ask for"),
     AP_INIT_TAKE1("MTLSOAuthIntrospectionURI", mto_introspection_set_uri, NULL, RSRC_CONF,
                   "https URL at which the issuer is asked about tokens (RFC 7662)"),
     AP_INIT_TAKE1("MTLSOAuthIntrospectJWT", mto_introspection_set_jwt, NULL, RSRC_CONF,
@@ -421,23 +439,5 @@ const command_rec mto_directives[] = {
                   "file with one or two keys that seal what is in it"),
     AP_INIT_TAKE1("MTLSOAuthDenyFile", mto_introspection_set_deny_file, NULL, RSRC_CONF,
                   "file of tokens, subjects, clients, certificates and keys that are refused"),
-    AP_INIT_TAKE_ARGV("MTLSOAuthClaimEnv", set_in_location, (void *)&claim_env, OR_AUTHCFG,
-                      "an environment variable, and the claim that it shows"),
-    AP_INIT_TAKE_ARGV("MTLSOAuthClaimHeader", set_in_location, (void *)&claim_header, OR_AUTHCFG,
-                      "a request header for the back end, and the claim that it shows"),
-    AP_INIT_TAKE_ARGV("MTLSOAuthForwardToken", set_in_location, (void *)&forward_token, OR_AUTHCFG,
-                      "on or off: whether the back end gets the token"),
-    AP_INIT_TAKE_ARGV("MTLSOAuthPreflight", set_in_location, (void *)&preflight, OR_AUTHCFG,
-                      "guard or pass: whether CORS preflights need a token"),
-    AP_INIT_TAKE_ARGV("MTLSOAuthResource", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
-                      "URL that identifies the protected resource (RFC 9728)"),
-    AP_INIT_TAKE_ARGV("MTLSOAuthResourceName", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
-                      "its name, for people"),
-    AP_INIT_TAKE_ARGV("MTLSOAuthResourceDocumentation", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
-                      "URL of its documentation"),
-    AP_INIT_TAKE_ARGV("MTLSOAuthResourcePolicyURI", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
-                      "URL of the policy for its data"),
-    AP_INIT_TAKE_ARGV("MTLSOAuthResourceScopes", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
-                      "scopes that clients may ask for"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
 };

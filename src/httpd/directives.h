@@ -5,6 +5,7 @@
 #include "core/name.h"
 #include "core/policy.h"
 #include "core/token_cache.h"
+#include "io/counters.h"
 #include "io/introspection_client.h"
 #include "io/key_source.h"
 #include "io/keystore.h"
@@ -129,24 +130,26 @@ typedef struct {
     mto_watched_object_t     *clients;             /* finished: mto_clients_t; NULL: none is registered */
     mto_watched_object_t     *client_trust;        /* finished: mto_trust_t; NULL: none */
     const char               *forward_client_cert; /* header; NULL and "": off */
-    int                       token_cache;         /* entries of MTLSOAuthTokenCache; 0: off; MTO_UNSET: not written */
-    mto_token_cache_t        *tokens;              /* of this process; NULL: none are remembered */
-    const char               *opaque_issuer; /* ISS or NAME of the block that opaque tokens fall under; NULL: none */
-    const char               *opaque_where;  /* "file:line" of it; NULL: inherited */
-    apr_array_header_t *opaque_places; /* mto_directory_config_t * with an MTLSOAuthOpaqueTokenIssuer of this server */
-    apr_array_header_t *askers;        /* of the main server: mto_asker_t *, all there are */
-    const char         *deny_file;     /* NULL: none */
-    mto_watched_object_t     *denied;  /* finished: mto_denylist_t; NULL: none */
-    const char               *shared_cache;       /* PROVIDER[:ARGS] of the main server; NULL: unset */
-    const char               *shared_cache_key;   /* file; NULL: none */
-    mto_published_t          *resource;           /* MTLSOAuthResource and its like of the whole server; NULL: none */
-    apr_array_header_t       *resources;          /* mto_published_t *: that, and those of Locations */
-    apr_array_header_t       *published;          /* finished: mto_published_t * */
-    const apr_array_header_t *trusted_proxies;    /* mto_trusted_proxy_t; NULL: unset, none */
-    const char               *certificate_header; /* of trusted proxies; NULL: unset, "": off */
-    int                       certificate_format; /* mto_field_format_t */
+    mto_counter_slot_t       *counters;            /* of requests of no known issuer; NULL: not counted */
+    mto_counter_slot_t       *client_counters;     /* of AuthType TLS-Client-Auth, likewise */
+    mto_published_t          *resource;            /* MTLSOAuthResource and its like of the whole server; NULL: none */
+    apr_array_header_t       *resources;           /* mto_published_t *: that, and those of Locations */
+    apr_array_header_t       *published;           /* finished: mto_published_t * */
+    const apr_array_header_t *trusted_proxies;     /* mto_trusted_proxy_t; NULL: unset, none */
+    const char               *certificate_header;  /* of trusted proxies; NULL: unset, "": off */
+    int                       certificate_format;  /* mto_field_format_t */
     apr_array_header_t       *own_headers; /* const char *: that directives of this server name, besides the former */
     const apr_array_header_t *stripped_headers; /* finished: const char *, that no request may bring in */
+    int                       token_cache;      /* entries of MTLSOAuthTokenCache; 0: off; MTO_UNSET: not written */
+    mto_token_cache_t        *tokens;           /* of this process; NULL: none are remembered */
+    const char               *opaque_issuer;    /* ISS or NAME of the block that opaque tokens fall under; NULL: none */
+    const char               *opaque_where;     /* "file:line" of it; NULL: inherited */
+    apr_array_header_t *opaque_places;  /* mto_directory_config_t * with an MTLSOAuthOpaqueTokenIssuer of this server */
+    apr_array_header_t *askers;         /* of the main server: mto_asker_t *, all there are */
+    const char         *deny_file;      /* NULL: none */
+    mto_watched_object_t *denied;       /* finished: mto_denylist_t; NULL: none */
+    const char           *shared_cache; /* PROVIDER[:ARGS] of the main server; NULL: unset */
+    const char           *shared_cache_key; /* file; NULL: none */
 } mto_server_config_t;
 
 /* Handler of a directive of context D; returns NULL or the error, in an .htaccess too. */

@@ -170,6 +170,36 @@ static void print_clients(apr_file_t *out, const server_rec *server)
     mto_clients_release(clients);
 }
 
+static void print_proxies(apr_file_t *out, const mto_server_config_t *config)
+{
+    int i, count = config->trusted_proxies != NULL ? config->trusted_proxies->nelts : 0;
+
+    for (i = 0; i < count; i++) {
+        apr_file_printf(out, "%s %s%s", i == 0 ? "    MTLSOAuthTrustedProxy" : "",
+                        APR_ARRAY_IDX(config->trusted_proxies, i, const mto_trusted_proxy_t).text,
+                        i == count - 1 ? "\n" : "");
+    }
+    if (config->certificate_header != NULL && *config->certificate_header != '\0') {
+        apr_file_printf(out, "    MTLSOAuthClientCertHeader %s %s\n", config->certificate_header,
+                        mto_word_of(mto_field_format_words, config->certificate_format));
+    }
+    if (config->stripped_headers->nelts > 0) {
+        print_texts(out, "# stripped from every request:", config->stripped_headers);
+    }
+}
+
+static void print_resources(apr_file_t *out, const mto_server_config_t *config)
+{
+    int i;
+
+    for (i = 0; i < config->published->nelts; i++) {
+        const mto_published_t *published = APR_ARRAY_IDX(config->published, i, const mto_published_t *);
+
+        apr_file_printf(out, "    MTLSOAuthResource %s\n    # published at %s\n", published->resource.identifier,
+                        published->path);
+    }
+}
+
 /* How the issuer is asked about tokens; of a local source also how to go out, which is printed nowhere else then. */
 static void print_asker(apr_file_t *out, const mto_issuer_t *issuer)
 {
@@ -214,36 +244,6 @@ static void print_rest(apr_file_t *out, const server_rec *server, const server_r
     if (server == main_server && config->askers->nelts > 0) {
         print_text(out, "MTLSOAuthSharedCache", mto_shared_cache_name(main_server));
         print_text(out, "MTLSOAuthSharedCacheKeyFile", config->shared_cache_key);
-    }
-}
-
-static void print_proxies(apr_file_t *out, const mto_server_config_t *config)
-{
-    int i, count = config->trusted_proxies != NULL ? config->trusted_proxies->nelts : 0;
-
-    for (i = 0; i < count; i++) {
-        apr_file_printf(out, "%s %s%s", i == 0 ? "    MTLSOAuthTrustedProxy" : "",
-                        APR_ARRAY_IDX(config->trusted_proxies, i, const mto_trusted_proxy_t).text,
-                        i == count - 1 ? "\n" : "");
-    }
-    if (config->certificate_header != NULL && *config->certificate_header != '\0') {
-        apr_file_printf(out, "    MTLSOAuthClientCertHeader %s %s\n", config->certificate_header,
-                        mto_word_of(mto_field_format_words, config->certificate_format));
-    }
-    if (config->stripped_headers->nelts > 0) {
-        print_texts(out, "# stripped from every request:", config->stripped_headers);
-    }
-}
-
-static void print_resources(apr_file_t *out, const mto_server_config_t *config)
-{
-    int i;
-
-    for (i = 0; i < config->published->nelts; i++) {
-        const mto_published_t *published = APR_ARRAY_IDX(config->published, i, const mto_published_t *);
-
-        apr_file_printf(out, "    MTLSOAuthResource %s\n    # published at %s\n", published->resource.identifier,
-                        published->path);
     }
 }
 
@@ -307,9 +307,9 @@ static void print_server(apr_file_t *out, server_rec *server, const server_rec *
         print_issuer(out, mto_issuer_of(APR_ARRAY_IDX(config->policies, i, const mto_policy_t *)));
     }
     print_clients(out, server);
-    print_rest(out, server, main_server);
     print_proxies(out, config);
     print_resources(out, config);
+    print_rest(out, server, main_server);
     for (i = 0; i < config->warnings->nelts; i++) {
         apr_file_printf(out, "  warning: %s\n", APR_ARRAY_IDX(config->warnings, i, const char *));
     }

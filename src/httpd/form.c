@@ -1,6 +1,7 @@
 #include "httpd/form.h"
 
 #include <apr_buckets.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_protocol.h>
 #include <string.h>
@@ -120,6 +121,21 @@ static int is_form(const request_rec *r)
     return length == sizeof MEDIA_TYPE - 1 && strncasecmp(type, MEDIA_TYPE, length) == 0;
 }
 
+/* What the names and values are to us, they must be to the back end: that may read them in the charset. */
+static int has_foreign_charset(const char *type)
+{
+    const char *charset = ap_strcasestr(type, "charset");
+
+    for (; charset != NULL; charset = ap_strcasestr(charset, "charset")) {
+        charset += sizeof "charset" - 1;
+        charset += strspn(charset, "= \t\"'");
+        if (strncasecmp(charset, "utf-8", 5) != 0 || apr_isalnum(charset[5]) || charset[5] == '-') {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static const char *encoding_of(const request_rec *r)
 {
     const char *encoding = apr_table_get(r->headers_in, "Content-Encoding");
@@ -190,6 +206,9 @@ static mto_refusal_t check_type(const request_rec *r, mto_verdict_t *verdict)
 {
     if (!is_form(r)) {
         return mto_verdict_refuse(verdict, MTO_FORM_MALFORMED, "Content-Type is not " MEDIA_TYPE);
+    }
+    if (has_foreign_charset(apr_table_get(r->headers_in, "Content-Type"))) {
+        return mto_verdict_refuse(verdict, MTO_FORM_MALFORMED, "a charset other than UTF-8");
     }
     return encoding_of(r) == NULL ? MTO_ADMITTED
                                   : mto_verdict_refuse(verdict, MTO_FORM_MALFORMED, "the body has a Content-Encoding");

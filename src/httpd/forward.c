@@ -131,16 +131,18 @@ static void set_claim_headers(request_rec *r, const mto_exchange_t *exchange)
 
 /* --- The token ---------------------------------------------------------------------------------------------------- */
 
-/* The pairs of a Cookie header that are not called name; NULL: none is left. */
-static const char *without_cookie(apr_pool_t *pool, const char *cookies, const char *name)
+/* The pairs of a Cookie header that are not called name, or do not have the token; NULL: none is left. */
+static const char *without_cookie(apr_pool_t *pool, const char *cookies, const char *name, const mto_bearer_t *bearer)
 {
     apr_size_t  name_size = strlen(name), size;
-    const char *kept = NULL;
+    const char *kept = NULL, *token = apr_pstrmemdup(pool, bearer->text, bearer->length);
 
     for (; *(cookies += strspn(cookies, "; \t,")) != '\0'; cookies += size) {
+        const char *pair;
+
         size = strcspn(cookies, ";,");
-        if (strncmp(cookies, name, name_size) != 0 || cookies[name_size] != '=') {
-            const char *pair = apr_pstrmemdup(pool, cookies, size);
+        pair = apr_pstrmemdup(pool, cookies, size);
+        if (strncmp(pair, name, name_size) != 0 || pair[name_size] != '=' || strstr(pair, token) == NULL) {
             kept = kept == NULL ? pair : apr_pstrcat(pool, kept, "; ", pair, NULL);
         }
     }
@@ -176,14 +178,20 @@ static void keep_private(request_rec *r)
 
 static void remove_token(request_rec *r, mto_exchange_t *exchange)
 {
-    const mto_bearer_t *bearer = &exchange->bearer;
-    const char         *cookies = apr_table_get(r->headers_in, "Cookie");
+    const apr_array_header_t *sources = mto_directory_config_of(r)->token_sources;
+    int                       i;
 
-    if (bearer->cookie != NULL && cookies != NULL) {
-        set_or_unset(r->headers_in, "Cookie", without_cookie(r->pool, cookies, bearer->cookie));
-    }
-    else if (has_token(apr_table_get(r->headers_in, "Authorization"), bearer)) {
+    if (has_token(apr_table_get(r->headers_in, "Authorization"), &exchange->bearer)) {
         apr_table_unset(r->headers_in, "Authorization");
+    }
+    /* Of all cookies that may have one: a copy beside the token that was read is as good. */
+    for (i = 0; sources != NULL && i < sources->nelts; i++) {
+        const char *cookie = APR_ARRAY_IDX(sources, i, mto_token_source_t).cookie;
+        const char *cookies = apr_table_get(r->headers_in, "Cookie");
+
+        if (cookie != NULL && cookies != NULL) {
+            set_or_unset(r->headers_in, "Cookie", without_cookie(r->pool, cookies, cookie, &exchange->bearer));
+        }
     }
     exchange->token_removed = 1;
 }
@@ -191,10 +199,8 @@ static void remove_token(request_rec *r, mto_exchange_t *exchange)
 /* For a place that wants it, behind one that did not. */
 static void restore_token(request_rec *r, const mto_bearer_t *bearer)
 {
-    if (bearer->cookie != NULL) {
-        set_or_unset(r->headers_in, "Cookie", bearer->cookies);
-    }
-    else {
+    set_or_unset(r->headers_in, "Cookie", bearer->cookies);
+    if (bearer->cookie == NULL) {
         set_or_unset(r->headers_in, "Authorization", bearer->authorization);
     }
 }

@@ -106,11 +106,14 @@ int mto_own_headers_have(const server_rec *server, const char *name)
 
 /* --- Stripping ---------------------------------------------------------------------------------------------------- */
 
+/* mod_proxy ends a name at a semicolon and at any white space as well (ap_get_token). */
+#define SEPARATORS ",; \t\v\f\r\n"
+
 /* Moves *list to its next name and returns the length of that; 0: there is none. */
 static apr_size_t next_name(const char **list)
 {
-    *list += strspn(*list, ", \t");
-    return strcspn(*list, ", \t");
+    *list += strspn(*list, SEPARATORS);
+    return strcspn(*list, SEPARATORS);
 }
 
 /* Whether a Connection header's list has one of the names. */
@@ -158,7 +161,7 @@ void mto_headers_strip(request_rec *r, const apr_array_header_t *names)
             i++;
         }
     }
-    list = apr_table_get(r->headers_in, "Connection");
+    list = apr_table_getm(r->pool, r->headers_in, "Connection"); /* trailers may have brought a second one */
     if (mentions(list, names)) {
         const char *kept = without(r->pool, list, names);
 

@@ -19,19 +19,11 @@ int mto_preflight_passes(const request_rec *r, const mto_directory_config_t *dir
 
 int mto_preflight_scrub(request_rec *r)
 {
-    static const char *const scrubbed[] = {"Authorization",
-                                           "Proxy-Authorization",
-                                           "Cookie",
-                                           "Cookie2",
-                                           "X-HTTP-Method-Override",
-                                           "X-HTTP-Method",
-                                           "X-Method-Override",
-                                           "Content-Length",
-                                           "Content-Type",
-                                           "Content-Encoding",
-                                           "Transfer-Encoding",
-                                           "Trailer",
-                                           "Expect"};
+    static const char *const scrubbed[] = {"Authorization",     "Proxy-Authorization",    "Cookie",
+                                           "Cookie2",           "X-HTTP-Method-Override", "X-HTTP-Method",
+                                           "X-Method-Override", "Content-Length",         "Content-Type",
+                                           "Content-Encoding",  "Transfer-Encoding",      "Trailer",
+                                           "Upgrade",           "HTTP2-Settings",         "Expect"};
     apr_array_header_t      *names = apr_array_make(r->pool, 16, sizeof(const char *));
     int                      status = ap_discard_request_body(r);
     size_t                   i;

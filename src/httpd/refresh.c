@@ -1,5 +1,6 @@
 #include "httpd/refresh.h"
 
+#include "httpd/counting.h"
 #include "httpd/directives.h"
 #include "httpd/servers.h"
 #include "httpd/shared_cache.h"
@@ -26,7 +27,7 @@ APLOG_USE_MODULE(auth_mtls_oauth);
 
 /* Under which the shared memory is found again after a restart; it outlives this object, and its layout is in the name.
  */
-#define SHARED_KEY "mod_auth_mtls_oauth leases 2"
+#define SHARED_KEY "mod_auth_mtls_oauth leases 3"
 
 /* How often files are looked at. */
 #define WATCH_INTERVAL apr_time_from_sec(1)
@@ -79,7 +80,8 @@ static shared_t *shared_memory(server_rec *main_server)
     }
     known = apr_shm_baseaddr_get(memory);
     memset(known, 0, sizeof(shared_t));
-    (void)apr_pool_userdata_setn(known, SHARED_KEY, NULL, process);
+    /* _set and not _setn: the key must outlive this object, which a restart may map elsewhere. */
+    (void)apr_pool_userdata_set(known, SHARED_KEY, NULL, process);
     return known;
 }
 
@@ -171,6 +173,7 @@ static void *renew_until_stopped(void *unused)
         if (now - looked_at >= WATCH_INTERVAL || now < looked_at) {
             looked_at = now;
             mto_servers_renew_watched(child.main_server, log_says, NULL);
+            mto_counting_tell(child.main_server);
         }
         if (child.introspector != NULL) {
             mto_introspector_step(child.introspector);
@@ -197,6 +200,7 @@ static apr_status_t stop_thread(void *unused)
     if (child.introspector != NULL) {
         mto_introspector_close(child.introspector);
     }
+    mto_counting_leave(child.main_server);
     mto_renewal_destroy(child.renewal);
     curl_global_cleanup();
     return APR_SUCCESS;

@@ -52,7 +52,14 @@ static int is_wanted_value(const char *text, const void *data)
 {
     const line_t *line = data;
 
-    return line->regex != NULL ? ap_regexec(line->regex, text, 0, NULL, 0) == 0 : is_among(text, line->values);
+    int status;
+
+    if (line->regex == NULL) {
+        return is_among(text, line->values);
+    }
+    status = ap_regexec(line->regex, text, 0, NULL, 0);
+    /* Nobody knows whether it would have matched: what is said of a "not" must not be taken for no. */
+    return status == 0 || (status != AP_REG_NOMATCH && !line->wanted);
 }
 
 static int meets_scope(const line_t *line, const subject_t *subject)

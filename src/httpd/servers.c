@@ -307,6 +307,7 @@ static void finish_server(finishing_t *finishing, server_rec *server)
         issuer->keystore = keystore_of(finishing, server, block, &source_defaults);
         issuer->binding_trust = binding_trust_of(finishing, server, block);
         issuer->log_limits = mto_log_limits_create(finishing->pool);
+        issuer->counters = apr_pcalloc(finishing->pool, sizeof(mto_counter_slot_t *));
         APR_ARRAY_PUSH(policies, const mto_policy_t *) = &issuer->policy;
     }
     config->policies = policies;

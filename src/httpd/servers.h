@@ -4,6 +4,7 @@
 
 #include "core/policy.h"
 #include "httpd/directives.h"
+#include "io/counters.h"
 
 #include <httpd.h>
 
@@ -17,6 +18,7 @@ typedef struct {
     mto_source_settings_t   outgoing;      /* how the block goes out */
     mto_asker_t            *asker;         /* shared likewise; NULL: its issuer is not asked about tokens */
     struct mto_log_limit_t *log_limits;    /* one a refusal: answer.c */
+    mto_counter_slot_t    **counters;      /* where it is counted: counting.c; *counters NULL: nowhere */
 } mto_issuer_t;
 
 /* The issuer that a policy of mto_server_config_t.policies is the start of. */

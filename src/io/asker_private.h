@@ -1,4 +1,4 @@
-/* What introspection_client.c, which makes requests, and introspect.c, which has them answered, share. */
+/* What introspection_client.c, which makes requests, introspect.c and flight.c, which have them answered, share. */
 #ifndef MTO_ASKER_PRIVATE_H
 #define MTO_ASKER_PRIVATE_H
 

@@ -216,7 +216,7 @@ int mto_fetcher_get(mto_fetcher_t *fetcher, const char *url, const mto_outgoing_
 
 static void finish(mto_fetcher_t *fetcher, exchange_t *exchange, CURLcode code)
 {
-    mto_fetched_t fetched = {NULL, 0, exchange->body != NULL ? exchange->body : "", exchange->size};
+    mto_fetched_t fetched = {NULL, 0, exchange->body != NULL ? exchange->body : "", exchange->size, 0};
     exchange_t  **link;
 
     for (link = &fetcher->exchanges; *link != exchange; link = &(*link)->next) {
@@ -225,6 +225,7 @@ static void finish(mto_fetcher_t *fetcher, exchange_t *exchange, CURLcode code)
     (void)curl_multi_remove_handle(fetcher->multi, exchange->easy);
     if (exchange->too_large) {
         fetched.error = "the answer is too large";
+        fetched.too_large = 1;
     }
     else if (code != CURLE_OK) {
         fetched.error = exchange->error[0] != '\0' ? exchange->error : curl_easy_strerror(code);

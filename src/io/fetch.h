@@ -21,6 +21,7 @@ typedef struct {
     long        status;
     const char *body; /* NUL-terminated */
     size_t      size;
+    int         too_large; /* of error: the answer is larger than the caller takes */
 } mto_fetched_t;
 
 typedef void mto_fetched_fn(void *baton, const mto_fetched_t *fetched);

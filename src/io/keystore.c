@@ -76,6 +76,28 @@ mto_keyset_t *mto_keystore_keys(mto_keystore_t *store, apr_time_t now)
     return keys;
 }
 
+void mto_keystore_report(mto_keystore_t *store, apr_time_t now, mto_keys_report_t *report)
+{
+    const mto_lease_t *lease;
+
+    memset(report, 0, sizeof *report);
+    report->is_local = mto_key_source_is_local(store->source);
+    report->keys = mto_keystore_keys(store, now);
+    (void)pthread_mutex_lock(&store->lock);
+    report->fetched = store->fetched;
+    lease = mto_keystore_lease(store);
+    (void)pthread_mutex_unlock(&store->lock);
+    report->is_alone = lease == &store->own;
+    report->is_fetching = atomic_load(&lease->fetching_until) > now;
+    report->next_attempt = atomic_load(&lease->next_attempt);
+    report->failures = atomic_load(&lease->failures);
+    report->went_well = atomic_load(&lease->went_well);
+    report->went_wrong = atomic_load(&lease->went_wrong);
+    report->went_well_at = atomic_load(&lease->went_well_at);
+    report->went_wrong_at = atomic_load(&lease->went_wrong_at);
+    mto_shared_text_get(&lease->error, report->error);
+}
+
 void mto_keystore_put(mto_keystore_t *store, mto_keyset_t *keys, apr_time_t fetched, mto_issuer_metadata_t *metadata)
 {
     mto_issuer_metadata_t old_metadata;

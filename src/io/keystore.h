@@ -35,6 +35,24 @@ const mto_key_source_t *mto_keystore_source(const mto_keystore_t *store);
 /* The keys in force: a new reference, or NULL: none, or older than max_stale. Any thread. */
 mto_keyset_t *mto_keystore_keys(mto_keystore_t *store, apr_time_t now);
 
+/* How the keys of a source are, for the operator. */
+typedef struct {
+    mto_keyset_t *keys;                        /* in force, a reference of the caller's; NULL: none */
+    int           is_local;                    /* from files: then there are no fetches */
+    int           is_fetching;                 /* an attempt is under way */
+    int           is_alone;                    /* not shared: what follows is of this process only */
+    apr_time_t    fetched;                     /* when the set was; 0: of files, or none */
+    apr_time_t    next_attempt;                /* by schedule; 0: at once */
+    unsigned      failures;                    /* since the last success */
+    uint64_t      went_well, went_wrong;       /* attempts so far */
+    apr_time_t    went_well_at;                /* 0: none did since the start */
+    apr_time_t    went_wrong_at;               /* the last that did; 0: none */
+    char          error[MTO_SHARED_TEXT_SIZE]; /* what was wrong with it */
+} mto_keys_report_t;
+
+/* Tells how the keys are. Any thread. */
+void mto_keystore_report(mto_keystore_t *store, apr_time_t now, mto_keys_report_t *report);
+
 /* For a request whose token the set `keys` (NULL: none) cannot decide: has the keys renewed, when that may help, and
  * waits for it for at most MTO_KEYSTORE_WAIT; of `most` requests of this process that wait at once, for whatever
  * source. *newer: the set to try now, a new reference, when MTO_KEYS_NEWER is returned. */

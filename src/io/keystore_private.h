@@ -1,4 +1,4 @@
-/* What keystore.c, which serves requests, and renewal.c, which renews, share. */
+/* What keystore.c, which serves requests, renewal.c and attempt.c, which renew, share. */
 #ifndef MTO_KEYSTORE_PRIVATE_H
 #define MTO_KEYSTORE_PRIVATE_H
 

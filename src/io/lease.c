@@ -84,6 +84,18 @@ void mto_lease_end(mto_lease_t *lease, const mto_pace_t *pace, int well, apr_tim
     atomic_store(&lease->fetching_until, 0);
 }
 
+void mto_lease_note(mto_lease_t *lease, const char *error, apr_time_t now)
+{
+    if (error == NULL) {
+        atomic_fetch_add(&lease->went_well, 1);
+        atomic_store(&lease->went_well_at, now);
+        return;
+    }
+    mto_shared_text_put(&lease->error, error);
+    atomic_fetch_add(&lease->went_wrong, 1);
+    atomic_store(&lease->went_wrong_at, now);
+}
+
 void mto_lease_abandon(mto_lease_t *lease)
 {
     atomic_store(&lease->next_attempt, 0);

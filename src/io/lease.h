@@ -3,6 +3,8 @@
 #ifndef MTO_LEASE_H
 #define MTO_LEASE_H
 
+#include "io/shared_text.h"
+
 #include <apr_time.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -23,6 +25,10 @@ typedef struct {
     _Atomic uint64_t complained;     /* generation + 1 whose file was found bad */
     _Atomic uint32_t failures;       /* since the last success */
     _Atomic uint32_t unwritten;      /* a set could not be written: each process fetches for itself */
+    /* For the operator alone: mto_lease_note. */
+    _Atomic uint64_t  went_well, went_wrong;       /* attempts so far */
+    _Atomic int64_t   went_well_at, went_wrong_at; /* the last of each; 0: none */
+    mto_shared_text_t error;                       /* what was wrong with that one */
 } mto_lease_t;
 
 /* How often attempts are made. */
@@ -46,6 +52,9 @@ apr_interval_time_t mto_lease_due_in(const mto_lease_t *lease, apr_time_t now);
 /* Ends an attempt. well: it brought a set; the next one is due after refresh +-10 %. Otherwise within a second, then
  * twice as long after each, up to the cooldown. random: any 32 bits, for the jitter. */
 void mto_lease_end(mto_lease_t *lease, const mto_pace_t *pace, int well, apr_time_t now, uint32_t random);
+
+/* Notes how an attempt went. error: what was wrong; NULL: it went well. By who holds the lease. */
+void mto_lease_note(mto_lease_t *lease, const char *error, apr_time_t now);
 
 /* Gives up an attempt that was broken off, so that another process may start one at once. */
 void mto_lease_abandon(mto_lease_t *lease);

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,15 @@ from support.pki import Pki  # noqa: E402
 from support.server import Host, Httpd  # noqa: E402
 
 DIRECTIVES = environment.SOURCE / "docs" / "directives.md"
+REFUSALS = environment.SOURCE / "docs" / "refusals.md"
+TROUBLESHOOTING = environment.SOURCE / "docs" / "troubleshooting.md"
 SAMPLE = environment.SOURCE / "httpd.conf.sample"
 ANSWER = environment.SOURCE / "src" / "httpd" / "answer.c"
 READMES = sorted(environment.SOURCE.glob("README*"))
 PAGES = sorted((environment.SOURCE / "docs").glob("*.md")) + READMES
+
+# what a page about a use case tells
+USE_CASE = ["When", "Configuration", "What the issuer must be told", "Try it", "What goes wrong"]
 
 PARTS = ["Syntax", "Context", "Default", "Meaning", "Example", "Source"]
 
@@ -39,8 +45,11 @@ MINIMAL = ("<MTLSOAuthIssuer urn:docs>\nMTLSOAuthAudience any\nMTLSOAuthJWKSFile
 WITHOUT_DEFAULT = {"MTLSOAuthAudience", "MTLSOAuthJWKSFile", "MTLSOAuthRemoteUserSuffix"}
 SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
-# what cannot stand in a virtual host
-WHOLE = r"^\s*(<VirtualHost\b|MTLSOAuthStateDir\s|MTLSOAuthSharedCache)"
+# A configuration stands in a virtual host with TLS, unless it is that of a server, which these show, or says in its first line
+# where it stands: "# Context: server config", or "# Context: inside <MTLSOAuthIssuer ISS>" and the like for any section.
+WHOLE = r"^\s*(<VirtualHost|LoadModule)\b"
+CONTEXT = r"# Context: (.*)\n"
+SHOWN = r"^\s*(<?MTLSOAuth|<VirtualHost|<Location|LoadModule|SSL)\w*[ >]"
 
 
 def read(path):
@@ -80,29 +89,43 @@ def fences(text):
 
 
 def indented(text):
-    """(line, content) of every indented block with a directive in it: a README in plain text has no fences."""
+    """(line before it, content) of every indented block with a directive in it: a README in plain text has no fences."""
     for block in re.finditer(r"(?:^(?: {4,}.*)?\n)+", text, flags=re.M):
-        if re.search(r"^\s*<?MTLSOAuth", block[0], flags=re.M):
-            yield text.count("\n", 0, block.start()) + 1, textwrap.dedent(block[0])
+        if re.search(SHOWN, block[0], flags=re.M):
+            yield text.count("\n", 0, block.start()), textwrap.dedent(block[0])
+
+
+@dataclass
+class Example:
+    """A configuration that a document shows; `line` is the one before its first."""
+
+    page: str
+    line: int
+    text: str
+
+    def numbered(self):
+        """The text, each line where it is in its document: what httpd says of a line is true of that."""
+        return "\n" * self.line + self.text
 
 
 def examples():
-    """Every configuration that the documents show, labelled with its place."""
+    """Every configuration that the documents show."""
     for path in PAGES:
         text = read(path)
-        shown = [(line, content) for line, language, content in fences(text) if language == "apache"]
-        if path in READMES:
-            shown += indented(text)
-        for line, content in shown:
-            yield pytest.param(content, id=f"{path.name}:{line}")
+        for line, language, content in fences(text):
+            if language == "apache":
+                yield Example(path.name, line, content)
+        for line, content in indented(text) if path in READMES else ():
+            yield Example(path.name, line, content)
     if SAMPLE.exists():
-        yield pytest.param(read(SAMPLE), id=SAMPLE.name)
+        yield Example(SAMPLE.name, 0, read(SAMPLE))
 
 
 def pytest_generate_tests(metafunc):
     """One case for each configuration and each section that is there now."""
     if "example" in metafunc.fixturenames:
-        metafunc.parametrize("example", list(examples()))
+        shown = list(examples())
+        metafunc.parametrize("example", shown, ids=[f"{one.page}:{one.line}" for one in shown])
     if "directive" in metafunc.fixturenames:
         metafunc.parametrize("directive", sorted(sections()))
 
@@ -149,17 +172,32 @@ def write_client_files(conf, directory):
 
 @pytest.fixture
 def configure(home):
-    """Makes an httpd, not started, with this text in a virtual host, or on the server when it does not fit into one."""
+    """Makes an httpd, not started, with this example where it stands."""
     directory, pki = home
 
-    def make(text):
-        whole = re.search(WHOLE, text, flags=re.M)
+    def make(example):
         place = Path(tempfile.mkdtemp(dir=directory))
         (place / "logs").mkdir()
         for name in ("conf", "modules"):
             (place / name).symlink_to(directory / name)
-        return Httpd(place, pki, main=text + "\n") if whole else Httpd(place, pki, hosts=[Host(text)])
+        page = place / example.page
+        page.write_text(example.numbered())
+        whole, text = in_context(example, f'Include "{page}"\n')
+        return Httpd(place, pki, main=text) if whole else Httpd(place, pki, hosts=[Host(text)])
     return make
+
+
+def in_context(example, include):
+    """(whether it stands outside of virtual hosts, the line that includes it with the sections around)."""
+    said = re.match(CONTEXT, example.text)
+    if not said or said[1] == "virtual host":
+        return bool(re.search(WHOLE, example.text, flags=re.M)), include
+    if said[1] == "server config":
+        return True, include
+    section = re.fullmatch(r"inside <(\w+)( .*)?>", said[1])
+    assert section, f"{example.page}:{example.line + 1}: unknown context {said[1]}"
+    missing = "MTLSOAuthAudience any\n" if section[1] == "MTLSOAuthIssuer" and "MTLSOAuthAudience" not in example.text else ""
+    return False, f"<{section[1]}{section[2] or ''}>\n{missing}{include}</{section[1]}>\n"
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +251,7 @@ def in_seconds(value):
 
 def test_defaults_are_those_of_the_module(configure):
     """The dump of blocks that say nothing has the defaults of the page."""
-    code, said = configure(MINIMAL).configtest("DUMP_MTLS_OAUTH")
+    code, said = configure(Example("minimal", 0, MINIMAL)).configtest("DUMP_MTLS_OAUTH")
     assert code == 0, said
     dumped = dict(re.findall(r"^    (MTLSOAuth\w+) (.*)$", said, flags=re.M))
     checked = {name: value for name, value in dumped.items() if name not in WITHOUT_DEFAULT}
@@ -224,17 +262,36 @@ def test_defaults_are_those_of_the_module(configure):
 
 def test_example_passes_configtest(configure, example):
     """What is shown can be copied: no error, and no warning of ours."""
+    place = f"{example.page}:{example.line}"
     code, said = configure(example).configtest("DUMP_MTLS_OAUTH")
-    assert code == 0 and "Syntax OK" in said, said
+    assert code == 0 and "Syntax OK" in said, f"{place}: {said}"
     warnings = [line for line in said.splitlines() if line.startswith("  warning: ")]
-    assert not warnings
+    assert not warnings, f"{place}: {warnings}"
+
+
+@pytest.mark.parametrize("text, complaint", [
+    ("# text\nMTLSOAuthAudience\n", "line 43 of"), ("MTLSOAuthNothing on\n", "line 42 of"),
+    ("# Context: inside <MTLSOAuthIssuer urn:docs>\n\nMTLSOAuthUseMutualTLS never\n", "line 44 of"),
+    ("# Context: server config\nMTLSOAuthStateDir off on\n", "line 43 of")])
+def test_a_mistake_is_told_with_its_place(configure, text, complaint):
+    """A page that shows something wrong fails, and httpd names the page and the line in it."""
+    code, said = configure(Example("page.md", 41, text)).configtest("DUMP_MTLS_OAUTH")
+    assert code != 0 and re.search(rf"{complaint} .*/page\.md", said), said
 
 
 def test_every_example_is_tried():
-    """A fence with our directives in it says apache, or it would not be tried."""
+    """A fence with our directives in it says apache, or it would not be tried; and a page in Markdown has fences for them."""
     untried = [f"{path.name}:{line}" for path in PAGES for line, language, content in fences(read(path))
                if language != "apache" and re.search(r"^\s*<?MTLSOAuth\w+\s", content, flags=re.M)]
+    untried += [f"{path.name}:{line}" for path in PAGES if path not in READMES for line, _ in indented(without_fences(read(path)))]
     assert not untried
+
+
+def test_every_directive_named_exists(table):
+    """Also in running text: no page speaks of a directive that there is not. Dots behind a name stand for the rest of several."""
+    for path in [*PAGES, SAMPLE]:
+        for name, dots in re.findall(r"\b(MTLSOAuth\w+)(\.\.\.)?", read(path)):
+            assert name in table or dots and any(one.startswith(name) for one in table), f"{path.name}: {name}"
 
 
 def test_every_variable_is_documented():
@@ -247,14 +304,47 @@ def test_every_variable_is_documented():
     assert not [found for found in named if found[0] not in code]
 
 
+def without_fences(text):
+    """The text with empty lines in place of its fenced blocks."""
+    return re.sub(r"^([ \t]*)```.*?^\1```", lambda block: "\n" * block[0].count("\n"), text, flags=re.M | re.S)
+
+
+def anchors(path):
+    """What a link to a heading of a page may say."""
+    headings = re.findall(r"^#+ (.*)$", without_fences(read(path)), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_lead_somewhere():
     """Links between the pages: the file is there, and the heading too."""
-    def anchors(path):
-        headings = re.findall(r"^#+ (.*)$", read(path), flags=re.M)
-        return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
     for path in PAGES:
-        for target in re.findall(r"\]\(([^)\s]+)\)", read(path)):
+        for target in re.findall(r"\]\(([^)\s]+)\)", without_fences(read(path))):
             if "://" not in target:
                 name, _, anchor = target.partition("#")
                 page = path.parent / name if name else path
                 assert page.exists() and (not anchor or anchor in anchors(page)), f"{path.name}: {target}"
+
+
+def test_readme_names_every_page():
+    """And no page, or folder of the map, that is not there."""
+    text = "".join(read(path) for path in READMES)
+    named = set(re.findall(r"\bdocs/([\w-]+\.\w+)", text))
+    assert named >= {path.name for path in PAGES if path not in READMES}
+    assert not [name for name in named if not (environment.SOURCE / "docs" / name).exists()]
+
+
+@pytest.mark.parametrize("path", [path for path in PAGES if "## When\n" in read(path)], ids=lambda path: path.name)
+def test_a_page_of_a_use_case_is_whole(path):
+    """Each of them tells the same things in the same order, on two screens or so, and its refusals lead to their page."""
+    headings = re.findall(r"^## (.*)$", without_fences(read(path)), flags=re.M)
+    assert headings[:len(USE_CASE)] == USE_CASE
+    wrong = read(path).split(f"## {USE_CASE[-1]}\n")[1]
+    assert re.search(r"^\| \[`\w+`\]\(refusals\.md#\w+\)", wrong, flags=re.M)
+    assert len(read(path).splitlines()) < 170
+
+
+def test_every_refusal_is_in_troubleshooting():
+    """Each has one row there, with a link to what refusals.md says of it."""
+    codes = re.findall(r"^## `(\w+)`$", read(REFUSALS), flags=re.M)
+    rows = re.findall(r"^\| \[`(\w+)`\]\(refusals\.md#(\w+)\) \|", read(TROUBLESHOOTING), flags=re.M)
+    assert codes and sorted(rows) == sorted((code, code) for code in codes)

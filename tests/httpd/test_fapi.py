@@ -86,6 +86,24 @@ def test_weaker_beside_it(make_httpd, jwks, line, remedy, outside):
     assert code != 0 and line.split()[0] in said and remedy in said and ISSUER in said, said
 
 
+WARNING = "warning: <MTLSOAuthIssuer https://fapi.example.test>: MTLSOAuthProfile fapi2 wants revoked tokens refused"
+
+
+def test_revocation_is_seen(make_httpd, jwks, work):
+    """An issuer that is asked about every token, or a deny list, is enough; one that is asked about opaque ones is not."""
+    deny, secret = work / "deny", work / "secret"
+    deny.write_text("jti:revoked\n")
+    secret.write_text("a-secret-of-some-length\n")
+    secret.chmod(0o600)
+    asked = ("MTLSOAuthIntrospectionURI https://127.0.0.1/introspect", "MTLSOAuthIntrospectionClientID us",
+             "MTLSOAuthIntrospectionClientAuth client_secret_basic", f"MTLSOAuthIntrospectionClientSecretFile {secret}")
+    for lines, outside, warned in (((), f"MTLSOAuthDenyFile {deny}\n", False), (asked, "", True),
+                                   ((*asked, "MTLSOAuthIntrospectJWT on"), "", False)):
+        text = outside + issuer(ISSUER, jwks, "MTLSOAuthProfile fapi2", *lines)
+        code, said = make_httpd(hosts=[Host(text)]).configtest("DUMP_MTLS_OAUTH")
+        assert code == 0 and (WARNING in said) == warned, said
+
+
 def test_as_strong_beside_it(make_httpd, jwks):
     """What is as strong stands, and the dump shows what holds; that nobody tells of revoked tokens is warned of."""
     lines = ("MTLSOAuthProfile fapi2", "MTLSOAuthUseMutualTLS required", "MTLSOAuthAlgorithms ES256",
@@ -95,4 +113,4 @@ def test_as_strong_beside_it(make_httpd, jwks):
     code, said = make_httpd(hosts=[Host(issuer(ISSUER, jwks, lines[0]))]).configtest("DUMP_MTLS_OAUTH")
     assert code == 0 and "MTLSOAuthProfile fapi2" in said and "MTLSOAuthUseMutualTLS required" in said
     assert "MTLSOAuthAlgorithms PS256 ES256 EdDSA Ed25519\n" in said
-    assert "warning: <MTLSOAuthIssuer https://fapi.example.test>: MTLSOAuthProfile fapi2 wants revoked" in said
+    assert WARNING in said

@@ -363,12 +363,18 @@ def test_circuit(launch, pki, fake, known, jwks, secret):
     assert any("it answers again" in line for line in server.lines())
 
 
-def test_token_errors_open_no_circuit(launch, pki, fake, known, jwks, secret):
-    """Status 400 is about one token: whoever sends such tokens must not lock the others out."""
+TOKEN_ERRORS = {"400": raw({"error": "invalid_request"}, status=400), "403": raw({}, status=403), "404": raw({}, status=404),
+                "500": raw({}, status=500), "large": raw({"active": True, "groups": ["group"] * 12000})}
+
+
+@pytest.mark.parametrize("answer", TOKEN_ERRORS.values(), ids=TOKEN_ERRORS)
+def test_token_errors_open_no_circuit(launch, pki, fake, known, jwks, secret, answer):
+    """What may be about one token alone, as a firewall in front of the issuer sees it: whoever sends such tokens must not lock
+    the others out."""
     server = launch(ONE_CHILD + asking(fake, jwks, secret) + f"MTLSOAuthOpaqueTokenIssuer {ISS}\n",
                     [Host(location("/api"))])
     ask = Asker(server, pki).fresh
-    known.fail(raw({"error": "invalid_request"}, status=400))
+    known.fail(answer)
     for number in range(12):
         unavailable(ask(f"bad-{number}"))
     known.restore()

@@ -10,8 +10,8 @@ import pytest
 from support.blocks import location
 from support.clock import ClockedHttpd
 from support.expect import admitted, refused
-from support.fake_issuer import FakeIssuer, key_set
-from support.key_life import Asker, eventually, outgoing, over, remote, unavailable
+from support.fake_issuer import key_set
+from support.key_life import Asker, eventually, outgoing, over, publishing, remote, unavailable
 from support.keys import Key
 from support.server import Host
 from support.tokens import claims, mint
@@ -23,10 +23,7 @@ AGES = "MTLSOAuthJWKSRefresh 60s\nMTLSOAuthJWKSMaxStale 120s\n"
 
 @pytest.fixture
 def fake(pki, key):
-    made = FakeIssuer(pki.server)
-    made.answer(PATH, key_set(key.jwk()))
-    yield made
-    made.close()
+    yield from publishing(pki, key, PATH)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from support.blocks import location
 from support.encoding import encode
 from support.expect import admitted
 from support.fake_issuer import Answer, FakeIssuer, HANG, document, key_set
-from support.key_life import Asker, children, eventually, outgoing, over, peak_memory, remote, unavailable
+from support.key_life import Asker, children, eventually, outgoing, over, peak_memory, publishing, remote, unavailable
 from support.keys import Key, unsigned
 from support.pki import Certificate
 from support.server import Host
@@ -101,10 +101,7 @@ def keys():
 
 @pytest.fixture(scope="module")
 def fake(pki, keys):
-    made = FakeIssuer(pki.server)
-    made.answer("/offered", key_set(keys.offered.jwk()))
-    yield made
-    made.close()
+    yield from publishing(pki, keys.offered, "/offered")
 
 
 class Ran:

@@ -11,9 +11,9 @@ import pytest
 from support import environment, key_life
 from support.blocks import location
 from support.expect import admitted, refused
-from support.fake_issuer import FakeIssuer, key_set
-from support.key_life import (Asker, children, descriptors, eventually, outgoing, over, owner_of_port, parent_process, remote, shared_mappings,
-                              threads)
+from support.fake_issuer import key_set
+from support.key_life import (Asker, children, descriptors, eventually, outgoing, over, owner_of_port, parent_process, publishing, remote,
+                              shared_mappings, threads)
 from support.keys import Key
 from support.server import Host
 from support.tokens import claims, mint
@@ -28,10 +28,7 @@ STEADY = {"event": key_life.STEADY, "worker": key_life.STEADY,
 
 @pytest.fixture
 def fake(pki, key):
-    made = FakeIssuer(pki.server)
-    made.answer(PATH, key_set(key.jwk()))
-    yield made
-    made.close()
+    yield from publishing(pki, key, PATH)
 
 
 @pytest.fixture

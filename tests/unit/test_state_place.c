@@ -1,8 +1,6 @@
 /* state_file: the directory that state is kept in, and the key in it (DESIGN section 7, "State files"). What needs root
  * is skipped without. */
-#include "support.h"
-
-#include "io/state_file.h"
+#include "states.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,13 +14,6 @@
 /* A user and a group that are not root. */
 #define CHILD       65534U
 #define CHILD_GROUP 65533U
-
-static const char *fresh_path(void)
-{
-    static int number;
-
-    return support_path(support_text("place%d", number++));
-}
 
 /* Makes a place whose directory must not be believed before; the reason. */
 static const char *make_place(mto_state_place_t *place, const char *directory, unsigned user, unsigned group)

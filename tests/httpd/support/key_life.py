@@ -1,4 +1,4 @@
-"""What the tests of an issuer's keys share: issuers far away, answers that keys are missing, patience, and the server's processes."""
+"""What the tests of an issuer's keys share: issuers far away and near, answers that keys are missing, patience, and the server's processes."""
 
 import concurrent.futures
 import os
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from support.blocks import issuer
 from support.client import Connection, tls_context
+from support.fake_issuer import FakeIssuer, key_set
 
 PATH = "/api/secret.txt"
 SOON = 5  # seconds for what the specification says happens within a few
@@ -25,6 +26,14 @@ def outgoing(pki, state="off", cooldown="1s", timeout="2s"):
     where = state if state == "off" else f'"{state}"'
     return (f'MTLSOAuthStateDir {where}\nMTLSOAuthOutgoingCACertificateFile "{pki.authority.path}"\n'
             f"MTLSOAuthJWKSCooldown {cooldown}\nMTLSOAuthOutgoingTimeout {timeout}\n")
+
+
+def publishing(pki, key, path):
+    """What a fixture yields from: an issuer that publishes this key there."""
+    made = FakeIssuer(pki.server)
+    made.answer(path, key_set(key.jwk()))
+    yield made
+    made.close()
 
 
 class Asker:

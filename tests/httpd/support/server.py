@@ -191,7 +191,8 @@ DocumentRoot "{{root}}"
         has no threads: it counts by its age."""
         if not self._threaded:
             return True
-        return all(threads_of(child) > 3 or age_of(child) > 2 for child in self._children())
+        grace = 2 if "cgid" in self._modules else 30
+        return all(threads_of(child) > 3 or age_of(child) > grace for child in self._children())
 
     def _resumed(self):
         return sum("resuming normal operations" in line for line in self.lines())
