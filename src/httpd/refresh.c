@@ -55,6 +55,10 @@ static struct {
     mto_introspector_t *introspector; /* NULL: nobody is asked about tokens */
     pthread_t           thread;
     int                 has_thread;
+    pthread_t           watcher; /* reads files again */
+    int                 has_watcher;
+    pthread_mutex_t     lock; /* with stopping: the end of the watcher's wait */
+    pthread_cond_t      stopping;
     atomic_int          stop;
     unsigned            waiters;
 } child;
@@ -165,14 +169,13 @@ int mto_refresh_watch(apr_pool_t *pool, server_rec *main_server)
 
 static void *renew_until_stopped(void *unused)
 {
-    apr_time_t looked_at = 0;
+    apr_time_t told_at = 0;
 
     while (!atomic_load(&child.stop)) {
         apr_time_t now = apr_time_now();
 
-        if (now - looked_at >= WATCH_INTERVAL || now < looked_at) {
-            looked_at = now;
-            mto_servers_renew_watched(child.main_server, log_says, NULL);
+        if (now - told_at >= WATCH_INTERVAL || now < told_at) {
+            told_at = now;
             mto_counting_tell(child.main_server);
         }
         if (child.introspector != NULL) {
@@ -183,16 +186,45 @@ static void *renew_until_stopped(void *unused)
     return unused;
 }
 
-static apr_status_t stop_thread(void *unused)
+/* Reading a large file takes seconds, and a file system that is away takes longer: no question to an issuer waits for
+ * it. */
+static void *watch_until_stopped(void *unused)
+{
+    struct timespec next;
+
+    (void)pthread_mutex_lock(&child.lock);
+    while (!atomic_load(&child.stop)) {
+        (void)pthread_mutex_unlock(&child.lock);
+        mto_servers_renew_watched(child.main_server, log_says, NULL);
+        (void)clock_gettime(CLOCK_REALTIME, &next);
+        next.tv_sec += apr_time_sec(WATCH_INTERVAL);
+        (void)pthread_mutex_lock(&child.lock);
+        if (!atomic_load(&child.stop)) {
+            (void)pthread_cond_timedwait(&child.stopping, &child.lock, &next);
+        }
+    }
+    (void)pthread_mutex_unlock(&child.lock);
+    return unused;
+}
+
+static apr_status_t stop_threads(void *unused)
 {
     struct timespec end;
 
     (void)unused;
+    (void)pthread_mutex_lock(&child.lock);
     atomic_store(&child.stop, 1);
+    (void)pthread_cond_broadcast(&child.stopping);
+    (void)pthread_mutex_unlock(&child.lock);
+    (void)clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += JOIN_SECONDS;
     if (child.has_thread) {
         mto_renewal_wake(child.renewal);
-        (void)clock_gettime(CLOCK_REALTIME, &end);
-        end.tv_sec += JOIN_SECONDS;
+    }
+    if (child.has_watcher) {
+        (void)pthread_timedjoin_np(child.watcher, NULL, &end); /* what it uses outlives this */
+    }
+    if (child.has_thread) {
         if (pthread_timedjoin_np(child.thread, NULL, &end) != 0) {
             return APR_SUCCESS; /* the process ends all the same; what the thread uses is left to it */
         }
@@ -206,23 +238,26 @@ static apr_status_t stop_thread(void *unused)
     return APR_SUCCESS;
 }
 
-/* The thread takes no signals: they are for the thread that the MPM expects them in. */
-static int start_thread(void)
+/* A thread takes no signals: they are for the thread that the MPM expects them in. Returns whether it runs. */
+static int start_thread(pthread_t *thread, void *(*run)(void *), const char *without)
 {
     sigset_t all, before;
     int      status;
 
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    status = pthread_create(&child.thread, NULL, renew_until_stopped, NULL);
+    status = pthread_create(thread, NULL, run, NULL);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return status;
+    if (status != 0) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, status, child.main_server, "no thread: %s in this process", without);
+    }
+    return status == 0;
 }
 
 void mto_refresh_start(apr_pool_t *pool, server_rec *main_server)
 {
     const apr_array_header_t *stores = mto_servers_keystores(main_server);
-    int                       threads = 1, status;
+    int                       threads = 1;
 
     memset(&child, 0, sizeof child);
     child.main_server = main_server;
@@ -232,7 +267,7 @@ void mto_refresh_start(apr_pool_t *pool, server_rec *main_server)
         return;
     }
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
-    child.renewal = mto_renewal_create(stores, prepared.leases, &prepared.place, log_says, NULL, pool);
+    child.renewal = mto_renewal_create(stores, prepared.leases, &prepared.place, log_says, NULL);
     if (child.renewal == NULL) {
         ap_log_error(APLOG_MARK, APLOG_ERR, APR_ENOMEM, main_server, "keys are not renewed in this process");
         return;
@@ -241,11 +276,12 @@ void mto_refresh_start(apr_pool_t *pool, server_rec *main_server)
         child.introspector =
             mto_introspector_create(mto_renewal_fetcher(child.renewal), mto_shared_cache_start(pool), log_says, NULL);
     }
-    apr_pool_pre_cleanup_register(pool, NULL, stop_thread);
-    status = start_thread();
-    child.has_thread = status == 0;
-    if (status != 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, status, main_server, "no thread: keys are not renewed in this process");
+    (void)pthread_mutex_init(&child.lock, NULL);
+    (void)pthread_cond_init(&child.stopping, NULL);
+    apr_pool_pre_cleanup_register(pool, NULL, stop_threads);
+    child.has_thread = start_thread(&child.thread, renew_until_stopped, "keys are not renewed");
+    if (mto_server_config_of(main_server)->watched->nelts > 0) {
+        child.has_watcher = start_thread(&child.watcher, watch_until_stopped, "files are not read again");
     }
 }
 

@@ -174,17 +174,21 @@ static void wake(void *renewal)
 }
 
 mto_renewal_t *mto_renewal_create(const apr_array_header_t *stores, const apr_array_header_t *leases,
-                                  const mto_state_place_t *place, mto_says_fn *say_fn, void *baton, apr_pool_t *pool)
+                                  const mto_state_place_t *place, mto_says_fn *say_fn, void *baton)
 {
-    mto_renewal_t *renewal = apr_pcalloc(pool, sizeof *renewal);
+    mto_renewal_t *renewal = calloc(1, sizeof *renewal);
     int            i;
 
+    if (renewal == NULL) {
+        return NULL;
+    }
     renewal->stores = stores;
     renewal->place = place;
     renewal->say = say_fn;
     renewal->baton = baton;
     renewal->fetcher = mto_fetcher_create();
     if (renewal->fetcher == NULL) {
+        free(renewal);
         return NULL;
     }
     for (i = 0; i < stores->nelts; i++) {
@@ -274,4 +278,5 @@ void mto_renewal_destroy(mto_renewal_t *renewal)
         }
     }
     mto_fetcher_destroy(renewal->fetcher);
+    free(renewal);
 }

@@ -12,9 +12,10 @@ typedef struct mto_renewal_t mto_renewal_t;
 
 /* Prepares a process: stores are its mto_keystore_t *, leases (mto_lease_t *, one for each store, NULL entries and NULL
  * itself allowed) what it shares with others, place where state is kept (no directory: nothing is shared). Adopts the
- * state that is there. Requests may ask from now on. Returns NULL when out of memory. libcurl must have been set up. */
+ * state that is there. Requests may ask from now on. It is no pool's: who gives up waiting for its thread
+ * leaves it to that. Returns NULL when out of memory. libcurl must have been set up. */
 mto_renewal_t *mto_renewal_create(const apr_array_header_t *stores, const apr_array_header_t *leases,
-                                  const mto_state_place_t *place, mto_says_fn *say, void *baton, apr_pool_t *pool);
+                                  const mto_state_place_t *place, mto_says_fn *say, void *baton);
 
 /* What the renewal goes out with: others of the same thread may, too. */
 mto_fetcher_t *mto_renewal_fetcher(mto_renewal_t *renewal);

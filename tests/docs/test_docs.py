@@ -24,6 +24,7 @@ DIRECTIVES = environment.SOURCE / "docs" / "directives.md"
 REFUSALS = environment.SOURCE / "docs" / "refusals.md"
 TROUBLESHOOTING = environment.SOURCE / "docs" / "troubleshooting.md"
 SAMPLE = environment.SOURCE / "httpd.conf.sample"
+PACKAGED = environment.SOURCE / "debian" / "auth_mtls_oauth.conf"
 ANSWER = environment.SOURCE / "src" / "httpd" / "answer.c"
 READMES = sorted(environment.SOURCE.glob("README*"))
 PAGES = sorted((environment.SOURCE / "docs").glob("*.md")) + READMES
@@ -117,8 +118,9 @@ def examples():
                 yield Example(path.name, line, content)
         for line, content in indented(text) if path in READMES else ():
             yield Example(path.name, line, content)
-    if SAMPLE.exists():
-        yield Example(SAMPLE.name, 0, read(SAMPLE))
+    for path in (SAMPLE, PACKAGED):
+        if path.exists():
+            yield Example(path.name, 0, read(path))
 
 
 def pytest_generate_tests(metafunc):

@@ -132,7 +132,11 @@ def test_other_methods(make_httpd, work, as_, pki, gateway, method, lines):
         token = as_.token("reports", pki.owner, OPAQUE)
         eventually(lambda: admitted(ask(server, pki, token, pki.owner), user="reports", binding="bound"))
         port = as_.issuer if method == "client_secret_basic" else as_.mtls
-        assert as_.requests("/introspect")[-1]["port"] == int(port.rsplit(":", 1)[1])
+
+        def went_there():
+            # the authorization server writes down what it has answered a moment later
+            assert as_.requests("/introspect")[-1]["port"] == int(port.rsplit(":", 1)[1])
+        eventually(went_there)
     finally:
         server.stop()
 
