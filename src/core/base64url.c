@@ -5,48 +5,59 @@
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /* Value of a character plus one; 0: outside the alphabet. */
-static const unsigned char values[256] = {
-    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,  ['I'] = 9,
-    ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18,
-    ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27,
-    ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36,
-    ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45,
-    ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54,
-    ['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62,
-};
+#define LETTERS_AND_DIGITS                                                                                             \
+    ['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8, ['I'] = 9, ['J'] = 10,     \
+    ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18, ['S'] = 19,        \
+    ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28,        \
+    ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37,        \
+    ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46,        \
+    ['u'] = 47, ['v'] = 48, ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55,        \
+    ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62
+static const unsigned char url_values[256] = {LETTERS_AND_DIGITS, ['-'] = 63, ['_'] = 64};
+static const unsigned char plain_values[256] = {LETTERS_AND_DIGITS, ['+'] = 63, ['/'] = 64};
 
-/* last: the alphabet's characters of the values 62 and 63. */
-static long decode(unsigned char *out, const char *text, size_t length, const char last[2])
+/* The 24 bits of four values plus one; -1 when one of them is outside the alphabet. */
+static int32_t join(unsigned a, unsigned b, unsigned c, unsigned d)
 {
-    unsigned char *to = out;
-    uint32_t       bits = 0;
-    unsigned       held = 0;
-    size_t         i;
+    return a == 0 || b == 0 || c == 0 || d == 0 ? -1
+                                                : (int32_t)((a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1));
+}
 
-    if (length % 4 == 1) {
-        return -1;
-    }
-    for (i = 0; i < length; i++) {
-        unsigned value = text[i] == last[0] ? 63 : text[i] == last[1] ? 64 : values[(unsigned char)text[i]];
-        if (value == 0) {
+static long decode(unsigned char *out, const char *text, size_t length, const unsigned char values[256])
+{
+    const unsigned char *at = (const unsigned char *)text, *end = at + length;
+    unsigned char       *to = out;
+    int32_t              bits;
+
+    for (; end - at >= 4; at += 4) {
+        bits = join(values[at[0]], values[at[1]], values[at[2]], values[at[3]]);
+        if (bits < 0) {
             return -1;
         }
-        bits = (bits << 6 | (value - 1)) & 0xffff;
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            *to++ = (unsigned char)(bits >> held & 0xff);
-        }
+        *to++ = (unsigned char)(bits >> 16);
+        *to++ = (unsigned char)(bits >> 8 & 0xff);
+        *to++ = (unsigned char)(bits & 0xff);
     }
-    if ((bits & ((1u << held) - 1)) != 0) {
+    if (end - at == 1) {
         return -1;
+    }
+    if (end - at > 0) {
+        /* what is missing counts as zero, and so must the bits be that no byte takes up */
+        bits = join(values[at[0]], values[at[1]], end - at == 3 ? values[at[2]] : 1, 1);
+        if (bits < 0 || (bits & (end - at == 3 ? 0xff : 0xffff)) != 0) {
+            return -1;
+        }
+        *to++ = (unsigned char)(bits >> 16);
+        if (end - at == 3) {
+            *to++ = (unsigned char)(bits >> 8 & 0xff);
+        }
     }
     return to - out;
 }
 
 long mto_base64url_decode(unsigned char *out, const char *text, size_t length)
 {
-    return decode(out, text, length, "-_");
+    return decode(out, text, length, url_values);
 }
 
 long mto_base64_decode(unsigned char *out, const char *text, size_t length)
@@ -59,7 +70,7 @@ long mto_base64_decode(unsigned char *out, const char *text, size_t length)
     while (padding < 2 && padding < length && text[length - 1 - padding] == '=') {
         padding++;
     }
-    return decode(out, text, length - padding, "+/");
+    return decode(out, text, length - padding, plain_values);
 }
 
 void mto_base64url_encode(char *out, const unsigned char *data, size_t length)

@@ -1,12 +1,13 @@
 #include "core/verifier.h"
 
-#include <openssl/ecdsa.h>
 #include <openssl/rsa.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* Largest ECDSA signature in DER: two INTEGERs of 66 bytes and a sign octet each, in a SEQUENCE. */
-#define ECDSA_DER_SIZE (2 * (66 + 1 + 2) + 3)
+/* Largest R and S in DER: INTEGERs of 66 bytes and a sign octet; in their SEQUENCE, whose length takes two bytes. */
+#define ECDSA_INTEGERS_SIZE (2 * (66 + 1 + 2))
+#define ECDSA_DER_SIZE      (ECDSA_INTEGERS_SIZE + 3)
 
 struct mto_verifier_t {
     EVP_PKEY *pkey;
@@ -98,29 +99,43 @@ static EVP_MD_CTX *context_for(mto_verifier_t *verifier, const mto_algorithm_t *
 
 /* --- Signatures --------------------------------------------------------------------------------------------------- */
 
+/* A number of part_size bytes as DER's INTEGER: no leading zeros but the one that keeps it from being negative. Returns
+ * where it ends. */
+static unsigned char *write_integer(unsigned char *to, const unsigned char *number, size_t part_size)
+{
+    size_t sign;
+
+    while (part_size > 1 && *number == 0) {
+        number++;
+        part_size--;
+    }
+    sign = *number >> 7;
+    *to++ = 0x02;
+    *to++ = (unsigned char)(part_size + sign);
+    *to = 0;
+    memcpy(to + sign, number, part_size);
+    return to + sign + part_size;
+}
+
 /* R and S at their fixed length, as JOSE writes them, in the DER that OpenSSL reads. Returns the size, 0: no such form.
  */
 static size_t ecdsa_to_der(unsigned char der[ECDSA_DER_SIZE], const unsigned char *raw, size_t size, size_t part_size)
 {
-    ECDSA_SIG     *signature = NULL;
-    BIGNUM        *r = NULL, *s = NULL;
-    unsigned char *to = der;
-    int            der_size = 0;
+    unsigned char integers[ECDSA_INTEGERS_SIZE], *to = der;
+    size_t        integers_size;
 
     if (size != 2 * part_size) {
         return 0;
     }
-    signature = ECDSA_SIG_new();
-    r = BN_bin2bn(raw, (int)part_size, NULL);
-    s = BN_bin2bn(raw + part_size, (int)part_size, NULL);
-    if (signature != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(signature, r, s) == 1) {
-        r = s = NULL; /* transferred */
-        der_size = i2d_ECDSA_SIG(signature, &to);
+    integers_size =
+        (size_t)(write_integer(write_integer(integers, raw, part_size), raw + part_size, part_size) - integers);
+    *to++ = 0x30;
+    if (integers_size > 0x7f) {
+        *to++ = 0x81;
     }
-    BN_free(r);
-    BN_free(s);
-    ECDSA_SIG_free(signature);
-    return der_size > 0 ? (size_t)der_size : 0;
+    *to++ = (unsigned char)integers_size;
+    memcpy(to, integers, integers_size);
+    return (size_t)(to - der) + integers_size;
 }
 
 int mto_verifier_accepts(mto_verifier_t *verifier, const mto_algorithm_t *algorithm, const unsigned char *signature,

@@ -2,7 +2,7 @@
  * JSON with --json.
  *
  *   micro [--json] JWKS TOKEN...
- *   micro --seen COUNT JWKS TOKEN        COUNT times the seen-token path, for callgrind; prints nothing
+ *   micro --repeat STEP COUNT JWKS TOKEN   COUNT times one step (seen, first or bare), for callgrind; prints nothing
  *
  * JWKS: file with the key of each TOKEN, by kid. */
 #include "core/base64url.h"
@@ -272,6 +272,27 @@ static void measure_all(int is_first)
     measure(algorithm, "first sight", first_sight);
 }
 
+/* COUNT times one step; 0 when there is none of that name. */
+static int repeat(const char *name, long count)
+{
+    static const struct {
+        const char *name;
+        void (*step)(void);
+    } steps[] = {{"seen", seen}, {"first", first_sight}, {"bare", bare}};
+    size_t i;
+    long   done;
+
+    for (i = 0; i < sizeof steps / sizeof *steps; i++) {
+        if (strcmp(name, steps[i].name) == 0) {
+            for (done = 0; done < count; done++) {
+                steps[i].step();
+            }
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void load_keys(const char *name)
 {
     static char json[MTO_KEYSET_BYTES];
@@ -287,7 +308,9 @@ static void load_keys(const char *name)
 
 int main(int argc, char **argv)
 {
-    long count = 0, i;
+    const char *step = NULL;
+    long        count = 0;
+    int         i;
 
     (void)apr_initialize();
     (void)apr_pool_create(&pool, NULL);
@@ -299,18 +322,18 @@ int main(int argc, char **argv)
         argc--;
         argv++;
     }
-    if (argc > 2 && strcmp(argv[1], "--seen") == 0) {
-        count = atol(argv[2]);
-        argc -= 2;
-        argv += 2;
+    if (argc > 3 && strcmp(argv[1], "--repeat") == 0) {
+        step = argv[2];
+        count = atol(argv[3]);
+        argc -= 3;
+        argv += 3;
     }
     must(cache != NULL && argc > 2, "usage: micro [--json] JWKS TOKEN...");
     load_keys(argv[1]);
-    if (count > 0) {
+    if (step != NULL) {
         take(argv[2]);
-        for (i = 0; i < count; i++) {
-            seen();
-        }
+        bare_prepare();
+        must(repeat(step, count), "no such step");
         return 0;
     }
     if (as_json) {
