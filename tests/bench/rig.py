@@ -56,9 +56,11 @@ class Bench:
 
 
 class Server:
-    """A private httpd of one child process with a fixed number of threads; `text` stands in its virtual hosts."""
+    """A private httpd of one child process with a fixed number of threads; `text` stands in its virtual hosts. `under` is a
+    command that runs it, with its arguments."""
 
-    def __init__(self, bench, hosts, modules=(), main="", ours=True):
+    def __init__(self, bench, hosts, modules=(), main="", ours=True, under=()):
+        self._under = under
         self.port, = free_ports(1)
         self.directory = Path(tempfile.mkdtemp(dir=bench.directory))
         self.directory.chmod(0o755)
@@ -102,7 +104,7 @@ Alias "/api" "{bench.directory}/htdocs"
     def __enter__(self):
         with open(self.directory / "output.log", "wb") as output:
             self._process = subprocess.Popen(
-                [environment.HTTPD, "-d", self.directory, "-f", self.directory / "httpd.conf", "-D", "FOREGROUND"],
+                [*self._under, environment.HTTPD, "-d", self.directory, "-f", self.directory / "httpd.conf", "-D", "FOREGROUND"],
                 stdout=output, stderr=output, start_new_session=True)
         end = time.monotonic() + 20
         while not accepts(self.port):
