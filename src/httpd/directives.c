@@ -9,7 +9,6 @@
 #include "httpd/values.h"
 
 #include <apr_strings.h>
-#include <http_core.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,7 +6,6 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
-#include <http_core.h>
 #include <string.h>
 
 mto_block_t *mto_section_open(cmd_parms *cmd)
