@@ -20,6 +20,7 @@
 #include "httpd/metrics.h"
 #include "httpd/peer.h"
 #include "httpd/preflight.h"
+#include "httpd/readable.h"
 #include "httpd/refresh.h"
 #include "httpd/require.h"
 #include "httpd/servers.h"
@@ -125,6 +126,12 @@ static int fixup_last(request_rec *r)
 
 /* --- Start -------------------------------------------------------------------------------------------------------- */
 
+/* httpd reads its configuration twice at start; the first time nothing is served with it. */
+static int is_first_reading(void)
+{
+    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
+}
+
 /* Runs at every start and under -t: all that is wrong with the configuration is said here or by its directive. */
 static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
 {
@@ -133,6 +140,9 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         return !OK;
     }
     mto_checks_collect(pconf, main_server);
+    if (!is_first_reading() || ap_exists_config_define("DUMP_MTLS_OAUTH")) { /* else nobody is told what comes of it */
+        mto_readable_check(pconf, main_server);
+    }
     return OK;
 }
 
@@ -140,8 +150,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 {
     (void)plog;
     (void)ptemp;
-    /* httpd reads its configuration twice at start; the first time nothing is served with it. */
-    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
+    if (!is_first_reading()) {
         mto_checks_log(main_server);
         mto_refresh_prepare(main_server);
         mto_counting_prepare(main_server);

@@ -21,31 +21,6 @@ static const char *only_in_client(cmd_parms *cmd, const char *value)
                                     : mto_value_error(cmd, value, "belongs into an " MTO_CLIENT_SECTION "> section");
 }
 
-static const char *only_in_server(cmd_parms *cmd, const char *value)
-{
-    return mto_section_open(cmd) == NULL
-               ? NULL
-               : mto_value_error(cmd, value, "does not belong into " MTO_ISSUER_SECTION ">; move it out");
-}
-
-/* Sets a text once. */
-static const char *set_text(cmd_parms *cmd, const char **member, const char *value)
-{
-    if (*member != NULL) {
-        return mto_value_twice(cmd, value);
-    }
-    *member = value;
-    return NULL;
-}
-
-static const char *set_file(cmd_parms *cmd, const char **member, const char *file)
-{
-    const char *path = ap_server_root_relative(cmd->pool, file);
-
-    return path == NULL ? mto_value_error(cmd, file, "is not a path; name a readable file")
-                        : set_text(cmd, member, path);
-}
-
 /* --- In the section ----------------------------------------------------------------------------------------------- */
 
 const char *mto_client_section_set_subject(cmd_parms *cmd, void *unused, const char *kind, const char *value)
@@ -68,7 +43,7 @@ const char *mto_client_section_set_subject(cmd_parms *cmd, void *unused, const c
                                apr_pstrcat(cmd->pool, wrong, "; write the name as the certificate has it", NULL));
     }
     open_client(cmd)->subject_kind = (mto_name_kind_t)i;
-    return set_text(cmd, &open_client(cmd)->subject, value);
+    return mto_value_once(cmd, &open_client(cmd)->subject, value);
 }
 
 const char *mto_client_section_set_file(cmd_parms *cmd, void *unused, const char *file)
@@ -76,8 +51,7 @@ const char *mto_client_section_set_file(cmd_parms *cmd, void *unused, const char
     const char *error = only_in_client(cmd, file);
 
     (void)unused;
-    return error != NULL ? error
-                         : set_file(cmd, (const char **)(void *)((char *)open_client(cmd) + (size_t)cmd->info), file);
+    return error != NULL ? error : mto_value_path(cmd, mto_value_member(open_client(cmd), (size_t)cmd->info), file);
 }
 
 const char *mto_client_section_set_key_id(cmd_parms *cmd, void *unused, const char *kid)
@@ -85,32 +59,24 @@ const char *mto_client_section_set_key_id(cmd_parms *cmd, void *unused, const ch
     const char *error = only_in_client(cmd, kid);
 
     (void)unused;
-    return error != NULL ? error : set_text(cmd, &open_client(cmd)->key_id, kid);
+    return error != NULL ? error : mto_value_once(cmd, &open_client(cmd)->key_id, kid);
 }
 
 /* --- In a server -------------------------------------------------------------------------------------------------- */
 
 const char *mto_client_set_trust_file(cmd_parms *cmd, void *unused, const char *file)
 {
-    const char        *error = only_in_server(cmd, file);
+    const char        *error = mto_section_outside(cmd, file);
     mto_trust_files_t *files =
         open_client(cmd) != NULL ? &open_client(cmd)->trust : &mto_server_config_of(cmd->server)->client_trust_files;
 
     (void)unused;
-    return error != NULL ? error : set_file(cmd, (const char **)(void *)((char *)files + (size_t)cmd->info), file);
-}
-
-const char *mto_client_set_clients_file(cmd_parms *cmd, void *unused, const char *file)
-{
-    const char *error = only_in_server(cmd, file);
-
-    (void)unused;
-    return error != NULL ? error : set_file(cmd, &mto_server_config_of(cmd->server)->clients_file, file);
+    return error != NULL ? error : mto_value_path(cmd, mto_value_member(files, (size_t)cmd->info), file);
 }
 
 const char *mto_client_set_forward(cmd_parms *cmd, void *unused, const char *name)
 {
-    const char *error = only_in_server(cmd, name);
+    const char *error = mto_section_outside(cmd, name);
     const char *wrong;
 
     (void)unused;
@@ -118,14 +84,14 @@ const char *mto_client_set_forward(cmd_parms *cmd, void *unused, const char *nam
         return error;
     }
     if (strcasecmp(name, "off") == 0) {
-        return set_text(cmd, &mto_server_config_of(cmd->server)->forward_client_cert, "");
+        return mto_value_once(cmd, &mto_server_config_of(cmd->server)->forward_client_cert, "");
     }
     wrong = mto_own_header_check(name);
     if (wrong != NULL) {
         return mto_value_error(cmd, name,
                                apr_pstrcat(cmd->pool, wrong, "; write Client-Cert (RFC 9440), or off", NULL));
     }
-    return set_text(cmd, &mto_server_config_of(cmd->server)->forward_client_cert, name);
+    return mto_value_once(cmd, &mto_server_config_of(cmd->server)->forward_client_cert, name);
 }
 
 /* --- The section itself ------------------------------------------------------------------------------------------- */
@@ -203,7 +169,7 @@ const char *mto_client_section_read(cmd_parms *cmd, void *config, const char *ar
 
     (void)config;
     if (error == NULL) {
-        error = only_in_server(cmd, arguments);
+        error = mto_section_outside(cmd, arguments);
     }
     if (error != NULL || (error = read_id(cmd, arguments, &client->id)) != NULL) {
         return error;

@@ -23,7 +23,6 @@ const char *mto_client_section_set_key_id(cmd_parms *cmd, void *unused, const ch
 const char *mto_client_set_trust_file(cmd_parms *cmd, void *unused, const char *file);
 
 /* Of the server. */
-const char *mto_client_set_clients_file(cmd_parms *cmd, void *unused, const char *file);
 const char *mto_client_set_forward(cmd_parms *cmd, void *unused, const char *name);
 
 #endif

@@ -9,7 +9,6 @@
 #include "httpd/values.h"
 
 #include <apr_strings.h>
-#include <http_core.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,21 +92,25 @@ static int in_directory(const cmd_parms *cmd)
 
 static const char *set_state_directory(cmd_parms *cmd, void *unused, const char *directory)
 {
-    mto_server_config_t *server = mto_server_config_of(cmd->server);
+    const char **member = &mto_server_config_of(cmd->server)->state_directory;
+    const char  *error = mto_section_of_main_server(cmd, directory);
 
     (void)unused;
-    if (cmd->server->is_virtual) {
-        return mto_value_error(cmd, directory, "holds for the whole server; move it out of the virtual host");
+    if (error != NULL) {
+        return error;
     }
-    if (mto_section_open(cmd) != NULL) {
-        return mto_value_error(cmd, directory, "does not belong into " MTO_ISSUER_SECTION ">; move it out");
-    }
-    if (server->state_directory != NULL) {
-        return mto_value_twice(cmd, directory);
-    }
-    server->state_directory = strcasecmp(directory, "off") == 0 ? "" : ap_server_root_relative(cmd->pool, directory);
-    return server->state_directory != NULL ? NULL
-                                           : mto_value_error(cmd, directory, "is not a path; name a directory, or off");
+    return strcasecmp(directory, "off") == 0 ? mto_value_once(cmd, member, "") : mto_value_path(cmd, member, directory);
+}
+
+/* cmd->info: offset of a path in mto_server_config_t. */
+static const char *set_server_file(cmd_parms *cmd, void *unused, const char *file)
+{
+    const char *error = mto_section_outside(cmd, file);
+
+    (void)unused;
+    return error != NULL
+               ? error
+               : mto_value_path(cmd, mto_value_member(mto_server_config_of(cmd->server), (size_t)cmd->info), file);
 }
 
 static const char *set_token_cache(cmd_parms *cmd, void *unused, const char *entries)
@@ -115,13 +118,14 @@ static const char *set_token_cache(cmd_parms *cmd, void *unused, const char *ent
     mto_server_config_t *server = mto_server_config_of(cmd->server);
     size_t               digits = strspn(entries, "0123456789");
     int                  value = digits > 0 && digits < 8 ? atoi(entries) : 0;
+    const char          *error = mto_section_outside(cmd, entries);
 
     (void)unused;
-    if (mto_section_open(cmd) != NULL) {
-        return mto_value_error(cmd, entries, "does not belong into " MTO_ISSUER_SECTION ">; move it out");
+    if (error != NULL) {
+        return error;
     }
     if (server->token_cache != MTO_UNSET) {
-        return mto_value_twice(cmd, entries);
+        return mto_value_twice(cmd);
     }
     if (strcasecmp(entries, "off") == 0) {
         server->token_cache = 0;
@@ -146,7 +150,7 @@ static const char *set_location_audience(cmd_parms *cmd, mto_directory_config_t 
         return error;
     }
     if (directory->demand.audiences != NULL) {
-        return mto_value_twice(cmd, argv[0]);
+        return mto_value_twice(cmd);
     }
     /* "any" takes back what an outer Location asked: an empty list is set, and demands nothing. */
     directory->demand.audiences =
@@ -158,11 +162,11 @@ static const char *set_location_mutual_tls(cmd_parms *cmd, mto_directory_config_
                                            char *const argv[])
 {
     if (argc != 1 || mto_word_value(mto_mutual_tls_words, argv[0]) != MTO_MUTUAL_TLS_REQUIRED) {
-        return mto_value_error(cmd, argc > 0 ? argv[0] : "",
+        return mto_value_error(cmd, mto_value_given(cmd, argc, argv),
                                "a Location can only tighten: say \"required\" here, or set it in the issuer's section");
     }
     if (directory->demand.requires_mutual_tls) {
-        return mto_value_twice(cmd, argv[0]);
+        return mto_value_twice(cmd);
     }
     directory->demand.requires_mutual_tls = 1;
     return NULL;
@@ -177,7 +181,7 @@ static const char *set_accept_issuers(cmd_parms *cmd, mto_directory_config_t *di
         return error;
     }
     if (directory->demand.accepted_issuers != NULL) {
-        return mto_value_twice(cmd, argv[0]);
+        return mto_value_twice(cmd);
     }
     directory->demand.accepted_issuers = issuers;
     directory->accepted_where = mto_value_where(cmd);
@@ -203,7 +207,7 @@ static const char *set_token_source(cmd_parms *cmd, mto_directory_config_t *dire
         return error;
     }
     if (directory->token_sources != NULL) {
-        return mto_value_twice(cmd, argv[0]);
+        return mto_value_twice(cmd);
     }
     for (i = 0; i < argc; i++) {
         mto_token_source_t *source = apr_array_push(sources);
@@ -248,7 +252,7 @@ static const char *set_in_location(cmd_parms *cmd, void *config, int argc, char 
 {
     const location_directive_t *directive = cmd->info;
     mto_directory_config_t     *directory = config;
-    const char                 *value = argc > 0 ? argv[0] : "", *error;
+    const char                 *value = mto_value_given(cmd, argc, argv), *error;
 
     if (mto_section_open(cmd) != NULL) {
         error = mto_value_error(cmd, value, "does not belong into " MTO_ISSUER_SECTION ">, but into a <Location>");
@@ -276,7 +280,7 @@ static const char *set_audience(cmd_parms *cmd, void *config, int argc, char *co
         return mto_section_set_audience(cmd, block, argc, argv);
     }
     return in_directory(cmd) ? set_in_location(cmd, config, argc, argv)
-                             : mto_value_error(cmd, argc > 0 ? argv[0] : "",
+                             : mto_value_error(cmd, mto_value_given(cmd, argc, argv),
                                                "belongs into an " MTO_ISSUER_SECTION "> section or a <Location>");
 }
 
@@ -285,7 +289,7 @@ static const char *set_use_mutual_tls(cmd_parms *cmd, void *config, int argc, ch
     if (in_directory(cmd)) {
         return set_in_location(cmd, config, argc, argv);
     }
-    return mto_value_set_word(cmd, &mto_use_mutual_tls_setting, argc == 1 ? argv[0] : "");
+    return mto_value_set_word(cmd, &mto_use_mutual_tls_setting, mto_value_given(cmd, argc, argv));
 }
 
 /* MTLSOAuthResource and its like. */
@@ -296,12 +300,7 @@ static const char *set_resource(cmd_parms *cmd, void *config, int argc, char *co
 
 static const char *set_opaque_issuer(cmd_parms *cmd, void *config, int argc, char *const argv[])
 {
-    if (in_directory(cmd)) {
-        return set_in_location(cmd, config, argc, argv);
-    }
-    return argc == 1 && *argv[0] != '\0'
-               ? mto_introspection_set_opaque(cmd, argv[0])
-               : mto_value_error(cmd, argc > 0 ? argv[0] : "", "takes one ISS or NAME of an " MTO_ISSUER_SECTION ">");
+    return in_directory(cmd) ? set_in_location(cmd, config, argc, argv) : mto_introspection_set_opaque(cmd, argc, argv);
 }
 
 /* A setting of servers and blocks that is one word; cmd->info: its mto_word_setting_t. */
@@ -315,6 +314,8 @@ static const char *set_word(cmd_parms *cmd, void *config, const char *word)
 #define SOURCE_AT(member) (void *)APR_OFFSETOF(mto_written_t, source.member)
 #define TRUST_AT(member)  (void *)APR_OFFSETOF(mto_written_t, binding_trust.member)
 #define CLIENT_AT(member) (void *)APR_OFFSETOF(mto_client_section_t, member)
+#define BLOCK_AT(member)  (void *)APR_OFFSETOF(mto_block_t, member)
+#define SERVER_AT(member) (void *)APR_OFFSETOF(mto_server_config_t, member)
 #define FILES_AT(member)  (void *)APR_OFFSETOF(mto_trust_files_t, member)
 
 /* RSRC_CONF: servers, and blocks in them. OR_AUTHCFG: directories, Locations, .htaccess. */
@@ -327,11 +328,12 @@ const command_rec mto_directives[] = {
                       "none, request or required; in a Location only required"),
     AP_INIT_TAKE1("MTLSOAuthReportMutualTLS", set_word, (void *)&mto_report_mutual_tls_setting, RSRC_CONF,
                   "off, request or required: what is decided as well, and only reported"),
-    AP_INIT_TAKE1("MTLSOAuthJWKSURI", mto_section_set_key_url, (void *)APR_OFFSETOF(mto_key_source_t, jwks_uri),
-                  RSRC_CONF, "https URL of the issuer's JWK Set"),
-    AP_INIT_TAKE1("MTLSOAuthMetadataURI", mto_section_set_key_url, (void *)APR_OFFSETOF(mto_key_source_t, metadata_uri),
-                  RSRC_CONF, "https URL of the issuer's metadata (RFC 8414)"),
-    AP_INIT_TAKE1("MTLSOAuthJWKSFile", mto_section_set_jwks_file, NULL, RSRC_CONF, "file with the issuer's JWK Set"),
+    AP_INIT_TAKE1("MTLSOAuthJWKSURI", mto_section_set_url, BLOCK_AT(keys.jwks_uri), RSRC_CONF,
+                  "https URL of the issuer's JWK Set"),
+    AP_INIT_TAKE1("MTLSOAuthMetadataURI", mto_section_set_url, BLOCK_AT(keys.metadata_uri), RSRC_CONF,
+                  "https URL of the issuer's metadata (RFC 8414)"),
+    AP_INIT_TAKE1("MTLSOAuthJWKSFile", mto_section_set_file, BLOCK_AT(keys.jwks_file), RSRC_CONF,
+                  "file with the issuer's JWK Set"),
     AP_INIT_TAKE_ARGV("MTLSOAuthPublicKeyFile", mto_section_add_public_key_file, NULL, RSRC_CONF,
                       "PEM file with a public key or certificate of the issuer, then kid=KID and alg=ALG"),
     AP_INIT_TAKE_ARGV("MTLSOAuthAlgorithms", mto_value_set_algorithms, NULL, RSRC_CONF,
@@ -379,7 +381,7 @@ const command_rec mto_directives[] = {
                   "PEM file of these CAs' CRLs"),
     AP_INIT_RAW_ARGS(MTO_CLIENT_SECTION, mto_client_section_read, NULL, RSRC_CONF,
                      "an OAuth client that authenticates by certificate: its client_id"),
-    AP_INIT_TAKE1("MTLSOAuthClientsFile", mto_client_set_clients_file, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("MTLSOAuthClientsFile", set_server_file, SERVER_AT(clients_file), RSRC_CONF,
                   "JSON file of OAuth clients' metadata (RFC 7591)"),
     AP_INIT_TAKE2("MTLSOAuthClientSubject", mto_client_section_set_subject, NULL, RSRC_CONF,
                   "dn, dns, uri, ip or email, and the name that the client's certificate has"),
@@ -419,7 +421,7 @@ const command_rec mto_directives[] = {
                       "URL of the policy for its data"),
     AP_INIT_TAKE_ARGV("MTLSOAuthResourceScopes", set_resource, (void *)&resource, RSRC_CONF | ACCESS_CONF,
                       "scopes that clients may ask for"),
-    AP_INIT_TAKE1("MTLSOAuthIntrospectionURI", mto_introspection_set_uri, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("MTLSOAuthIntrospectionURI", mto_section_set_url, BLOCK_AT(introspection.uri), RSRC_CONF,
                   "https URL at which the issuer is asked about tokens (RFC 7662)"),
     AP_INIT_TAKE1("MTLSOAuthIntrospectJWT", mto_introspection_set_jwt, NULL, RSRC_CONF,
                   "on or off: whether the issuer is asked about JWTs too"),
@@ -427,8 +429,8 @@ const command_rec mto_directives[] = {
                   "how long an answer is used: off, exp or a time"),
     AP_INIT_TAKE1("MTLSOAuthIntrospectionClientID", mto_introspection_set_client_id, NULL, RSRC_CONF,
                   "our client_id at the issuer"),
-    AP_INIT_TAKE1("MTLSOAuthIntrospectionClientSecretFile", mto_introspection_set_secret_file, NULL, RSRC_CONF,
-                  "file with our client secret"),
+    AP_INIT_TAKE1("MTLSOAuthIntrospectionClientSecretFile", mto_section_set_file, BLOCK_AT(introspection.secret_file),
+                  RSRC_CONF, "file with our client secret"),
     AP_INIT_TAKE1("MTLSOAuthIntrospectionClientAuth", mto_introspection_set_client_auth, NULL, RSRC_CONF,
                   "client_secret_basic, client_secret_post, tls_client_auth or self_signed_tls_client_auth"),
     AP_INIT_TAKE_ARGV("MTLSOAuthOpaqueTokenIssuer", set_opaque_issuer, (void *)&opaque_issuer, RSRC_CONF | OR_AUTHCFG,
@@ -437,7 +439,7 @@ const command_rec mto_directives[] = {
                   "PROVIDER[:ARGUMENTS] of the cache that processes and machines share, or off"),
     AP_INIT_TAKE1("MTLSOAuthSharedCacheKeyFile", mto_introspection_set_shared_cache_key, NULL, RSRC_CONF,
                   "file with one or two keys that seal what is in it"),
-    AP_INIT_TAKE1("MTLSOAuthDenyFile", mto_introspection_set_deny_file, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("MTLSOAuthDenyFile", set_server_file, SERVER_AT(deny_file), RSRC_CONF,
                   "file of tokens, subjects, clients, certificates and keys that are refused"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
 };

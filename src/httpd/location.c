@@ -9,49 +9,31 @@
 
 /* --- One word of two ---------------------------------------------------------------------------------------------- */
 
-/* words: a table whose values are 0 and 1. */
-static const char *set_switch(cmd_parms *cmd, int *member, const mto_word_t *words, int argc, char *const argv[])
-{
-    int value = argc == 1 ? mto_word_value(words, argv[0]) : MTO_UNSET;
-
-    if (value == MTO_UNSET) {
-        return mto_value_error(cmd, argc > 0 ? argv[0] : "",
-                               apr_pstrcat(cmd->pool, "is not one of ", words[1].word, ", ", words[0].word, NULL));
-    }
-    if (*member != MTO_UNSET) {
-        return mto_value_twice(cmd, argv[0]);
-    }
-    *member = value;
-    return NULL;
-}
-
-static const mto_word_t on_off_words[] = {{"off", 0}, {"on", 1}, {NULL, 0}};
-
 const char *mto_location_set_require_tls(cmd_parms *cmd, mto_directory_config_t *directory, int argc,
                                          char *const argv[])
 {
-    return set_switch(cmd, &directory->require_tls, on_off_words, argc, argv);
+    return mto_value_word(cmd, &directory->require_tls, mto_on_off_words, mto_value_given(cmd, argc, argv));
 }
 
 const char *mto_location_set_other_clients(cmd_parms *cmd, mto_directory_config_t *directory, int argc,
                                            char *const argv[])
 {
-    static const mto_word_t words[] = {{"refuse", 0}, {"pass", 1}, {NULL, 0}};
+    static const mto_word_t words[] = {{"pass", 1}, {"refuse", 0}, {NULL, 0}};
 
-    return set_switch(cmd, &directory->other_clients, words, argc, argv);
+    return mto_value_word(cmd, &directory->other_clients, words, mto_value_given(cmd, argc, argv));
 }
 
 const char *mto_location_set_forward_token(cmd_parms *cmd, mto_directory_config_t *directory, int argc,
                                            char *const argv[])
 {
-    return set_switch(cmd, &directory->forward_token, on_off_words, argc, argv);
+    return mto_value_word(cmd, &directory->forward_token, mto_on_off_words, mto_value_given(cmd, argc, argv));
 }
 
 const char *mto_location_set_preflight(cmd_parms *cmd, mto_directory_config_t *directory, int argc, char *const argv[])
 {
-    static const mto_word_t words[] = {{"guard", 0}, {"pass", 1}, {NULL, 0}};
+    static const mto_word_t words[] = {{"pass", 1}, {"guard", 0}, {NULL, 0}};
 
-    return set_switch(cmd, &directory->preflight, words, argc, argv);
+    return mto_value_word(cmd, &directory->preflight, words, mto_value_given(cmd, argc, argv));
 }
 
 /* --- Claims for the back end -------------------------------------------------------------------------------------- */
@@ -100,7 +82,7 @@ static const char *add_claim(cmd_parms *cmd, const apr_array_header_t **list, in
     const char         *reason;
 
     if (argc != 2) {
-        return mto_value_error(cmd, argc > 0 ? argv[0] : "", "takes a name and the path of a claim");
+        return mto_value_error(cmd, mto_value_given(cmd, argc, argv), "takes a name and the path of a claim");
     }
     if (find(targets, argv[0]) != NULL) {
         return mto_value_error(cmd, argv[0], "is given twice here; leave one out");

@@ -50,7 +50,7 @@ static const char *set_scopes(cmd_parms *cmd, mto_resource_t *resource, int argc
     const char *error;
 
     if (resource->scopes != NULL) {
-        return mto_value_twice(cmd, argc > 0 ? argv[0] : "");
+        return mto_value_twice(cmd);
     }
     resource->scopes = mto_value_texts(cmd, argc, argv, &error);
     return resource->scopes != NULL ? NULL : error;
@@ -58,12 +58,12 @@ static const char *set_scopes(cmd_parms *cmd, mto_resource_t *resource, int argc
 
 const char *mto_metadata_set(cmd_parms *cmd, mto_directory_config_t *directory, int argc, char *const argv[])
 {
-    const char     *value = argc == 1 ? argv[0] : "", *wrong, **member;
+    const char     *value = mto_value_given(cmd, argc, argv), *error = mto_section_outside(cmd, value), *wrong;
     mto_resource_t *resource;
     size_t          i = 0;
 
-    if (mto_section_open(cmd) != NULL) {
-        return mto_value_error(cmd, value, "does not belong into " MTO_ISSUER_SECTION ">; move it out");
+    if (error != NULL) {
+        return error;
     }
     resource = &resource_of(cmd, directory)->resource;
     while (i < sizeof texts / sizeof texts[0] && strcasecmp(texts[i].directive, cmd->cmd->name) != 0) {
@@ -72,16 +72,12 @@ const char *mto_metadata_set(cmd_parms *cmd, mto_directory_config_t *directory, 
     if (i == sizeof texts / sizeof texts[0]) {
         return set_scopes(cmd, resource, argc, argv);
     }
-    if (*value == '\0') {
-        return mto_value_error(cmd, argc > 0 ? argv[0] : "", "takes one value; put one with blanks in quotes");
+    if (argc != 1 || *value == '\0') {
+        return mto_value_error(cmd, value, "takes one value; put one with blanks in quotes");
     }
-    member = (const char **)(void *)((char *)resource + texts[i].offset);
-    if (*member != NULL) {
-        return mto_value_twice(cmd, value);
-    }
-    *member = value;
     wrong = texts[i].check != NULL ? texts[i].check(value) : NULL;
-    return wrong == NULL ? NULL : mto_value_error(cmd, value, apr_pstrcat(cmd->pool, wrong, texts[i].remedy, NULL));
+    return wrong == NULL ? mto_value_once(cmd, mto_value_member(resource, texts[i].offset), value)
+                         : mto_value_error(cmd, value, apr_pstrcat(cmd->pool, wrong, texts[i].remedy, NULL));
 }
 
 /* --- Finishing ---------------------------------------------------------------------------------------------------- */

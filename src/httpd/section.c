@@ -6,7 +6,6 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
-#include <http_core.h>
 #include <string.h>
 
 mto_block_t *mto_section_open(cmd_parms *cmd)
@@ -14,59 +13,55 @@ mto_block_t *mto_section_open(cmd_parms *cmd)
     return mto_server_config_of(cmd->server)->open_block;
 }
 
-/* For directives that have no meaning outside of a block. */
-static const char *only_in_block(cmd_parms *cmd, const char *value)
+const char *mto_section_inside(cmd_parms *cmd, const char *value)
 {
     return mto_section_open(cmd) != NULL
                ? NULL
                : mto_value_error(cmd, value, "belongs into an " MTO_ISSUER_SECTION "> section");
 }
 
+const char *mto_section_outside(cmd_parms *cmd, const char *value)
+{
+    return mto_section_open(cmd) == NULL
+               ? NULL
+               : mto_value_error(cmd, value, "does not belong into " MTO_ISSUER_SECTION ">; move it out");
+}
+
+const char *mto_section_of_main_server(cmd_parms *cmd, const char *value)
+{
+    return cmd->server->is_virtual
+               ? mto_value_error(cmd, value, "holds for the whole server; move it out of the virtual host")
+               : mto_section_outside(cmd, value);
+}
+
+/* --- Texts of a block --------------------------------------------------------------------------------------------- */
+
+const char *mto_section_set_file(cmd_parms *cmd, void *unused, const char *file)
+{
+    const char *error = mto_section_inside(cmd, file);
+
+    (void)unused;
+    return error != NULL ? error
+                         : mto_value_path(cmd, mto_value_member(mto_section_open(cmd), (size_t)cmd->info), file);
+}
+
+const char *mto_section_set_url(cmd_parms *cmd, void *unused, const char *url)
+{
+    const char *error = mto_section_inside(cmd, url), *refused = mto_fetch_refused_url(url);
+
+    (void)unused;
+    if (error == NULL && refused != NULL) {
+        error = mto_value_error(cmd, url, apr_pstrcat(cmd->pool, "is ", refused, "; write an https URL", NULL));
+    }
+    return error != NULL ? error : mto_value_once(cmd, mto_value_member(mto_section_open(cmd), (size_t)cmd->info), url);
+}
+
 /* --- Keys of a block ---------------------------------------------------------------------------------------------- */
-
-const char *mto_section_set_jwks_file(cmd_parms *cmd, void *unused, const char *file)
-{
-    mto_block_t *block = mto_section_open(cmd);
-    const char  *error = only_in_block(cmd, file);
-
-    (void)unused;
-    if (error != NULL) {
-        return error;
-    }
-    if (block->keys.jwks_file != NULL) {
-        return mto_value_twice(cmd, file);
-    }
-    block->keys.jwks_file = ap_server_root_relative(cmd->pool, file);
-    return block->keys.jwks_file != NULL ? NULL : mto_value_error(cmd, file, "is not a path; name a readable file");
-}
-
-/* cmd->info: offset of the URL in mto_key_source_t. */
-const char *mto_section_set_key_url(cmd_parms *cmd, void *unused, const char *url)
-{
-    mto_block_t *block = mto_section_open(cmd);
-    const char  *error = only_in_block(cmd, url), *refused;
-    const char **member;
-
-    (void)unused;
-    if (error != NULL) {
-        return error;
-    }
-    refused = mto_fetch_refused_url(url);
-    if (refused != NULL) {
-        return mto_value_error(cmd, url, apr_pstrcat(cmd->pool, "is ", refused, "; write an https URL", NULL));
-    }
-    member = (const char **)(void *)((char *)&block->keys + (size_t)cmd->info);
-    if (*member != NULL) {
-        return mto_value_twice(cmd, url);
-    }
-    *member = url;
-    return NULL;
-}
 
 const char *mto_section_add_public_key_file(cmd_parms *cmd, void *unused, int argc, char *const argv[])
 {
     mto_block_t          *block = mto_section_open(cmd);
-    const char           *error = only_in_block(cmd, argc > 0 ? argv[0] : "");
+    const char           *error = mto_section_inside(cmd, mto_value_given(cmd, argc, argv));
     mto_public_key_file_t key = {0};
     apr_array_header_t   *files;
     int                   i;
@@ -75,9 +70,12 @@ const char *mto_section_add_public_key_file(cmd_parms *cmd, void *unused, int ar
     if (error != NULL) {
         return error;
     }
-    if (argc == 0 || (key.file = ap_server_root_relative(cmd->pool, argv[0])) == NULL) {
-        return mto_value_error(cmd, argc > 0 ? argv[0] : "",
-                               "needs a readable PEM file with a public key or a certificate");
+    if (argc == 0) {
+        return mto_value_error(cmd, "", "needs a readable PEM file with a public key or a certificate");
+    }
+    error = mto_value_path(cmd, &key.file, argv[0]);
+    if (error != NULL) {
+        return error;
     }
     for (i = 1; i < argc; i++) {
         if (strncmp(argv[i], "kid=", 4) == 0 && argv[i][4] != '\0' && key.kid == NULL) {
@@ -112,7 +110,7 @@ const char *mto_section_set_audience(cmd_parms *cmd, mto_block_t *block, int arg
         return error;
     }
     if (block->audiences != NULL || block->any_audience) {
-        return mto_value_twice(cmd, argv[0]);
+        return mto_value_twice(cmd);
     }
     block->any_audience = mto_value_says_any(cmd, argc, argv, &error);
     block->audiences = block->any_audience ? NULL : audiences;

@@ -76,6 +76,7 @@ static const char *read_keys(apr_pool_t *pool, server_rec *main_server, const ch
     file->directive = KEY_DIRECTIVE;
     file->name = name;
     file->most = MTO_SEAL_FILE_BYTES;
+    file->is_secret = 1;
     prepared.keys = mto_watched_object_create(&keys_class, NULL, files, &error, pool);
     if (prepared.keys == NULL) {
         return apr_pstrcat(pool, error, "; name a readable file with one key, or two", NULL);

@@ -39,16 +39,15 @@ const char *mto_proxy_set_trusted(cmd_parms *cmd, void *unused, int argc, char *
 {
     mto_server_config_t *server = mto_server_config_of(cmd->server);
     apr_array_header_t  *proxies = apr_array_make(cmd->pool, argc > 0 ? argc : 1, sizeof(mto_trusted_proxy_t));
-    const char          *error;
+    const char          *given = mto_value_given(cmd, argc, argv), *error = mto_section_outside(cmd, given);
     int                  i;
 
     (void)unused;
-    if (mto_section_open(cmd) != NULL) {
-        return mto_value_error(cmd, argc > 0 ? argv[0] : "",
-                               "does not belong into " MTO_ISSUER_SECTION ">; move it out");
+    if (error != NULL) {
+        return error;
     }
     if (server->trusted_proxies != NULL) {
-        return mto_value_twice(cmd, argc > 0 ? argv[0] : "");
+        return mto_value_twice(cmd);
     }
     if (mto_value_texts(cmd, argc, argv, &error) == NULL) {
         return error;
@@ -69,20 +68,16 @@ const char *mto_proxy_set_trusted(cmd_parms *cmd, void *unused, int argc, char *
 const char *mto_proxy_set_header(cmd_parms *cmd, void *unused, const char *name, const char *format)
 {
     mto_server_config_t *server = mto_server_config_of(cmd->server);
-    const char          *error = mto_own_header_check(name);
+    const char          *error = mto_section_outside(cmd, name), *wrong = mto_own_header_check(name);
     int                  is_off = format == NULL && strcasecmp(name, "off") == 0;
 
     (void)unused;
-    if (mto_section_open(cmd) != NULL) {
-        return mto_value_error(cmd, name, "does not belong into " MTO_ISSUER_SECTION ">; move it out");
+    if (error == NULL && !is_off && wrong != NULL) {
+        error = mto_value_error(cmd, name, apr_pstrcat(cmd->pool, wrong, "; write for example Client-Cert", NULL));
     }
-    if (server->certificate_header != NULL) {
-        return mto_value_twice(cmd, name);
+    if (error != NULL || (error = mto_value_once(cmd, &server->certificate_header, is_off ? "" : name)) != NULL) {
+        return error;
     }
-    if (!is_off && error != NULL) {
-        return mto_value_error(cmd, name, apr_pstrcat(cmd->pool, error, "; write for example Client-Cert", NULL));
-    }
-    server->certificate_header = is_off ? "" : name;
     server->certificate_format = is_off ? 0 : mto_word_value(mto_field_format_words, format != NULL ? format : "");
     return server->certificate_format != MTO_UNSET
                ? NULL

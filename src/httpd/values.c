@@ -11,10 +11,15 @@ const char *mto_value_error(cmd_parms *cmd, const char *value, const char *remed
     return apr_pstrcat(cmd->pool, cmd->cmd->name, *value != '\0' ? " " : "", value, ": ", remedy, NULL);
 }
 
-const char *mto_value_twice(cmd_parms *cmd, const char *value)
+const char *mto_value_twice(cmd_parms *cmd)
 {
-    return mto_value_error(cmd, value,
+    return mto_value_error(cmd, cmd->directive->args,
                            "the directive is given twice here; say it once, with all its values on one line");
+}
+
+const char *mto_value_given(cmd_parms *cmd, int argc, char *const argv[])
+{
+    return argc == 1 ? argv[0] : cmd->directive->args;
 }
 
 int mto_value_in_htaccess(cmd_parms *cmd)
@@ -30,10 +35,26 @@ static mto_written_t *written_of(cmd_parms *cmd)
     return server->open_block != NULL ? &server->open_block->written : &server->written;
 }
 
-/* The member of the settings that the row of the command table names. */
-static void *member_of(mto_written_t *written, size_t offset)
+void *mto_value_member(void *whole, size_t offset)
 {
-    return (char *)written + offset;
+    return (char *)whole + offset;
+}
+
+const char *mto_value_once(cmd_parms *cmd, const char **member, const char *value)
+{
+    if (*member != NULL) {
+        return mto_value_twice(cmd);
+    }
+    *member = value;
+    return NULL;
+}
+
+const char *mto_value_path(cmd_parms *cmd, const char **member, const char *path)
+{
+    const char *whole = ap_server_root_relative(cmd->pool, path);
+
+    return whole != NULL ? mto_value_once(cmd, member, whole)
+                         : mto_value_error(cmd, path, "is not a path; write one from / on, or from ServerRoot on");
 }
 
 static const char *list_of(const mto_word_t *words, apr_pool_t *pool)
@@ -73,20 +94,25 @@ const mto_word_setting_t mto_report_mutual_tls_setting = {APR_OFFSETOF(mto_writt
                                                           mto_report_mutual_tls_words};
 const mto_word_setting_t mto_profile_setting = {APR_OFFSETOF(mto_written_t, policy.profile), mto_profile_words};
 
-const char *mto_value_set_word(cmd_parms *cmd, const mto_word_setting_t *setting, const char *word)
+const mto_word_t mto_on_off_words[] = {{"on", 1}, {"off", 0}, {NULL, 0}};
+
+const char *mto_value_word(cmd_parms *cmd, int *member, const mto_word_t *words, const char *word)
 {
-    int *member = member_of(written_of(cmd), setting->offset);
-    int  value = mto_word_value(setting->words, word);
+    int value = mto_word_value(words, word);
 
     if (value == MTO_UNSET) {
-        return mto_value_error(cmd, word,
-                               apr_pstrcat(cmd->pool, "is not one of ", list_of(setting->words, cmd->pool), NULL));
+        return mto_value_error(cmd, word, apr_pstrcat(cmd->pool, "is not one of ", list_of(words, cmd->pool), NULL));
     }
     if (*member != MTO_UNSET) {
-        return mto_value_twice(cmd, word);
+        return mto_value_twice(cmd);
     }
     *member = value;
     return NULL;
+}
+
+const char *mto_value_set_word(cmd_parms *cmd, const mto_word_setting_t *setting, const char *word)
+{
+    return mto_value_word(cmd, mto_value_member(written_of(cmd), setting->offset), setting->words, word);
 }
 
 #define YEAR apr_time_from_sec(366 * 86400)
@@ -129,7 +155,7 @@ int mto_value_read_time(const char *text, apr_interval_time_t *time)
 const char *mto_value_set_time(cmd_parms *cmd, void *unused, const char *text)
 {
     const mto_time_setting_t *setting = cmd->info;
-    apr_interval_time_t      *member = member_of(written_of(cmd), setting->offset), time;
+    apr_interval_time_t      *member = mto_value_member(written_of(cmd), setting->offset), time;
 
     (void)unused;
     if (setting->off != NULL && strcasecmp(text, setting->off) == 0) {
@@ -140,7 +166,7 @@ const char *mto_value_set_time(cmd_parms *cmd, void *unused, const char *text)
                                apr_pstrcat(cmd->pool, "is not ", setting->range, " (for example 30s, 5min, 1h)", NULL));
     }
     if (*member != MTO_UNSET) {
-        return mto_value_twice(cmd, text);
+        return mto_value_twice(cmd);
     }
     *member = time;
     return NULL;
@@ -148,14 +174,14 @@ const char *mto_value_set_time(cmd_parms *cmd, void *unused, const char *text)
 
 const char *mto_value_set_paths(cmd_parms *cmd, void *unused, int argc, char *const argv[])
 {
-    const apr_array_header_t **member = member_of(written_of(cmd), (size_t)cmd->info), *texts;
+    const apr_array_header_t **member = mto_value_member(written_of(cmd), (size_t)cmd->info), *texts;
     apr_array_header_t        *paths = apr_array_make(cmd->pool, argc > 0 ? argc : 1, sizeof(const mto_claim_path_t *));
     const char                *error;
     int                        i;
 
     (void)unused;
     if (*member != NULL) {
-        return mto_value_twice(cmd, argc > 0 ? argv[0] : "");
+        return mto_value_twice(cmd);
     }
     /* A pair of quotes with nothing in them: no claim, whatever the server says. */
     if (argc == 1 && *argv[0] == '\0' && cmd->info == (void *)APR_OFFSETOF(mto_written_t, policy.required_claims)) {
@@ -181,18 +207,11 @@ const char *mto_value_set_paths(cmd_parms *cmd, void *unused, int argc, char *co
 
 const char *mto_value_set_suffix(cmd_parms *cmd, void *unused, int argc, char *const argv[])
 {
-    mto_settings_t *settings = &written_of(cmd)->policy;
+    const char *given = mto_value_given(cmd, argc, argv);
 
     (void)unused;
-    if (argc != 1) {
-        return mto_value_error(cmd, argc > 0 ? argv[0] : "",
-                               "takes one text; put one with spaces, and none, in quotes");
-    }
-    if (settings->remote_user_suffix != NULL) {
-        return mto_value_twice(cmd, argv[0]);
-    }
-    settings->remote_user_suffix = argv[0];
-    return NULL;
+    return argc == 1 ? mto_value_once(cmd, &written_of(cmd)->policy.remote_user_suffix, given)
+                     : mto_value_error(cmd, given, "takes one text; put one with spaces, and none, in quotes");
 }
 
 const char *mto_value_set_algorithms(cmd_parms *cmd, void *unused, int argc, char *const argv[])
@@ -204,7 +223,7 @@ const char *mto_value_set_algorithms(cmd_parms *cmd, void *unused, int argc, cha
 
     (void)unused;
     if (settings->algorithms != 0) {
-        return mto_value_twice(cmd, argc > 0 ? argv[0] : "");
+        return mto_value_twice(cmd);
     }
     if (mto_value_texts(cmd, argc, argv, &error) == NULL) {
         return error;
@@ -224,29 +243,16 @@ const char *mto_value_set_algorithms(cmd_parms *cmd, void *unused, int argc, cha
 
 const char *mto_value_set_file(cmd_parms *cmd, void *unused, const char *file)
 {
-    const char **member = member_of(written_of(cmd), (size_t)cmd->info);
-
     (void)unused;
-    if (*member != NULL) {
-        return mto_value_twice(cmd, file);
-    }
-    *member = ap_server_root_relative(cmd->pool, file);
-    return *member != NULL ? NULL : mto_value_error(cmd, file, "is not a path; name a readable file");
+    return mto_value_path(cmd, mto_value_member(written_of(cmd), (size_t)cmd->info), file);
 }
 
 const char *mto_value_set_proxy(cmd_parms *cmd, void *unused, const char *url)
 {
-    const char **member = member_of(written_of(cmd), (size_t)cmd->info);
-
     (void)unused;
-    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
-        return mto_value_error(cmd, url, "is not the URL of a proxy; write http://HOST:PORT");
-    }
-    if (*member != NULL) {
-        return mto_value_twice(cmd, url);
-    }
-    *member = url;
-    return NULL;
+    return strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0
+               ? mto_value_once(cmd, mto_value_member(written_of(cmd), (size_t)cmd->info), url)
+               : mto_value_error(cmd, url, "is not the URL of a proxy; write http://HOST:PORT");
 }
 
 const char *mto_value_time_text(apr_interval_time_t time, apr_pool_t *pool)

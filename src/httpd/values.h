@@ -39,8 +39,23 @@ extern const mto_time_setting_t mto_outgoing_timeout_setting;
 /* "DIRECTIVE value: remedy", for a handler to return. Every error names these three. */
 const char *mto_value_error(cmd_parms *cmd, const char *value, const char *remedy);
 
-/* The error of a directive that is there twice in one place; value: its second one. */
-const char *mto_value_twice(cmd_parms *cmd, const char *value);
+/* The error of a directive that is there twice in one place. */
+const char *mto_value_twice(cmd_parms *cmd);
+
+/* What the directive is given: its value, or all that stands there when that is none or several. */
+const char *mto_value_given(cmd_parms *cmd, int argc, char *const argv[]);
+
+/* The member at that offset, which the row of a directive in the command table has as its info. */
+void *mto_value_member(void *whole, size_t offset);
+
+/* Set a member that has not been written yet, or return the error: a text (until then NULL); a path (likewise), made
+ * absolute below ServerRoot; the value of a word of a table (MTO_UNSET). */
+const char *mto_value_once(cmd_parms *cmd, const char **member, const char *value);
+const char *mto_value_path(cmd_parms *cmd, const char **member, const char *path);
+const char *mto_value_word(cmd_parms *cmd, int *member, const mto_word_t *words, const char *word);
+
+/* on: 1, off: 0. */
+extern const mto_word_t mto_on_off_words[];
 
 /* A time as one would write it, in the largest unit that needs no fraction. */
 const char *mto_value_time_text(apr_interval_time_t time, apr_pool_t *pool);
@@ -69,7 +84,7 @@ const char *mto_value_set_time(cmd_parms *cmd, void *unused, const char *text);
 /* cmd->info: offset of a list of claim paths in mto_written_t. */
 const char *mto_value_set_paths(cmd_parms *cmd, void *unused, int argc, char *const argv[]);
 
-/* cmd->info: offset of a text in mto_written_t. A path is made absolute below ServerRoot. */
+/* cmd->info: offset of a text in mto_written_t. */
 const char *mto_value_set_file(cmd_parms *cmd, void *unused, const char *file);
 const char *mto_value_set_proxy(cmd_parms *cmd, void *unused, const char *url);
 

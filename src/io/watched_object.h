@@ -16,7 +16,8 @@
 typedef struct {
     const char *directive; /* that names it, for messages */
     const char *name;
-    size_t      most; /* bytes */
+    size_t      most;      /* bytes */
+    int         is_secret; /* root alone may be let read it; what changes in it then waits for a restart */
 } mto_object_file_t;
 
 /* What an object is. All functions may run in any thread. */

@@ -185,15 +185,30 @@ ONCE = [("block", "MTLSOAuthAudience", "urn:x"), ("block", "MTLSOAuthUseMutualTL
         ("server", "MTLSOAuthUseMutualTLS", "none"), ("server", "MTLSOAuthClockSkew", "1"),
         ("server", "MTLSOAuthRemoteUserClaim", "sub"), ("location", "MTLSOAuthUseMutualTLS", "required"),
         ("location", "MTLSOAuthAudience", "urn:x"), ("location", "MTLSOAuthAcceptIssuers", ISS),
-        ("location", "MTLSOAuthTokenSource", "header"), ("location", "MTLSOAuthRequireTLS", "on")]
+        ("location", "MTLSOAuthTokenSource", "header"), ("location", "MTLSOAuthRequireTLS", "on"),
+        ("location", "MTLSOAuthForwardToken", "off"), ("location", "MTLSOAuthResource", "https://api.example.test"),
+        ("location", "MTLSOAuthResourceScopes", "read write"), ("location", "MTLSOAuthOpaqueTokenIssuer", ISS),
+        ("server", "MTLSOAuthTokenCache", "off"), ("server", "MTLSOAuthTrustedProxy", "192.0.2.7 192.0.2.8"),
+        ("server", "MTLSOAuthClientCertHeader", "off"), ("server", "MTLSOAuthForwardClientCert", "off"),
+        ("server", "MTLSOAuthDenyFile", "denied.list"), ("server", "MTLSOAuthClientCRLFile", "{files}/no.crl"),
+        ("server", "MTLSOAuthOpaqueTokenIssuer", ISS), ("server", "MTLSOAuthOutgoingProxy", "http://127.0.0.1:1"),
+        ("source", "MTLSOAuthJWKSURI", "https://alpha.example.test/jwks"), ("block", "MTLSOAuthIntrospectJWT", "on"),
+        ("block", "MTLSOAuthIntrospectionCache", "off"), ("block", "MTLSOAuthIntrospectionClientID", '"the api"')]
 
 
 @pytest.mark.parametrize("place, directive, value", ONCE)
-def test_directive_twice(check, place, directive, value):
+def test_directive_twice(check, files, place, directive, value):
     """A directive given twice in one scope contradicts itself sooner or later."""
     text = at(place, f"{directive} {value}\n{directive} {value}")
     code, said = check(text)
-    assert code != 0 and directive in said, said
+    value = value.replace("{files}", str(files))
+    assert code != 0 and f"{directive} {value}: the directive is given twice here; say it once" in said, said
+
+
+def test_state_directory_twice(check):
+    """So too in the main server, where nothing is said of virtual hosts."""
+    code, said = check(block(), main="MTLSOAuthStateDir off\n" * 2)
+    assert code != 0 and "MTLSOAuthStateDir off: the directive is given twice here" in said, said
 
 
 GUARD = '<Location "/api">\nAuthType mTLS-OAuth\nRequire valid-user\n</Location>\n'
