@@ -15,20 +15,13 @@ from support.introspection import ENDPOINT, ISS, SECRET, Known, asking, raw, una
 from support.key_life import STEADY, Asker, eventually
 from support.keys import Key
 from support.server import Host
-from support.tokens import AUDIENCE, bound_to, claims, mint
+from support.tokens import bound_to, claims, mint
 
 # two servers in one: each virtual host its own way to remember answers
 MODES = {"off": "off.example.test", "exp": "exp.example.test", "1s": "time.example.test"}
 
 ONE_CHILD = ("MTLSOAuthSharedCache off\nStartServers 1\nServerLimit 1\nThreadsPerChild 16\nMaxRequestWorkers 16\n"
              "MinSpareThreads 1\nMaxSpareThreads 16\n")
-
-
-@pytest.fixture(scope="module")
-def fake():
-    issuer = FakeIssuer()
-    yield issuer
-    issuer.close()
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +32,6 @@ def other():
     yield issuer
     assert issuer.asked() == []
     issuer.close()
-
-
-@pytest.fixture
-def known(fake):
-    return Known(fake)
 
 
 @pytest.fixture(scope="module")

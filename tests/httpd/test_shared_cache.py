@@ -9,8 +9,7 @@ import pytest
 from support.blocks import location
 from support.caches import CACHES
 from support.expect import admitted, refused
-from support.fake_issuer import FakeIssuer
-from support.introspection import ISS, SECRET, Known, asking, unavailable
+from support.introspection import ISS, SECRET, asking, unavailable
 from support.key_life import Asker, eventually
 from support.server import Host
 from support.tokens import AUDIENCE
@@ -23,18 +22,6 @@ ONE_CHILD = ("StartServers 1\nServerLimit 1\nThreadsPerChild 16\nMaxRequestWorke
 
 def new_key():
     return base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-@pytest.fixture(scope="module")
-def fake():
-    issuer = FakeIssuer()
-    yield issuer
-    issuer.close()
-
-
-@pytest.fixture
-def known(fake):
-    return Known(fake)
 
 
 @pytest.fixture(scope="module")
@@ -75,22 +62,12 @@ def start(make_httpd, pki, fake, jwks, files):
         lines = cache_lines or f'MTLSOAuthSharedCache {cache.directive}\nMTLSOAuthSharedCacheKeyFile "{keys or files["keys"]}"\n'
         main = (ONE_CHILD + lines + asking(fake, jwks, files["secret"], cache=mode, audience=audience)
                 + f"MTLSOAuthOpaqueTokenIssuer {ISS}\n")
-        server = make_httpd(main, [Host(location("/api"))])
-        _load(server)
+        server = make_httpd(main, [Host(location("/api"))], more=MODULES)
         started.append(server.start())
         return Asker(server, pki), server
     yield begin
     for server in started:
         server.stop()
-
-
-def _load(server):
-    """The cache modules are loaded for these tests alone."""
-    from support import environment
-    path = server.directory / "httpd.conf"
-    lines = "".join(f'LoadModule {name}_module "{environment.MODULES_DIR}/mod_{name}.so"\n' for name in MODULES)
-    text = path.read_text()
-    path.write_text(text.replace("LoadModule auth_mtls_oauth_module", lines + "LoadModule auth_mtls_oauth_module", 1))
 
 
 def kept(cache, count=1):
