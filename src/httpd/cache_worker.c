@@ -135,6 +135,19 @@ static int takes_jobs(mto_cache_worker_t *worker, apr_time_t now)
     return mto_circuit_lets(&worker->circuit, now);
 }
 
+/* The same for a put, which tells nothing of the cache: it is not what finds out after a pause. Under the lock. */
+static int takes_puts(mto_cache_worker_t *worker, apr_time_t now)
+{
+    if (!takes_jobs(worker, now)) {
+        return 0;
+    }
+    if (worker->circuit.probing) {
+        mto_circuit_forget(&worker->circuit);
+        return 0;
+    }
+    return 1;
+}
+
 static void enqueue(mto_cache_worker_t *worker, job_t *job)
 {
     *worker->last = job;
@@ -210,7 +223,7 @@ void mto_cache_worker_put(mto_cache_worker_t *worker, const unsigned char place[
     memcpy(job->place, place, sizeof job->place);
     memcpy(job->value, value, size);
     (void)pthread_mutex_lock(&worker->lock);
-    if (takes_jobs(worker, apr_time_now())) {
+    if (takes_puts(worker, apr_time_now())) {
         enqueue(worker, job);
         job = NULL;
     }

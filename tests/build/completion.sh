@@ -4,8 +4,8 @@
 
 tool=${MTO_TOOL:?}
 source=${MTO_SOURCE:?}
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
+# shellcheck source=tests/build/report
+. "$source/tests/build/report"
 # shellcheck source=/dev/null
 . "$source/tools/mtls-oauth.bash"
 
@@ -19,16 +19,10 @@ offered()
 }
 
 # check NAME WANTED FOUND, both of sorted lines
-number=0
 check()
 {
-    number=$((number + 1))
-    if [ "$2" = "$3" ] && [ -n "$2" ]; then
-        echo "ok $number - $1"
-    else
-        echo "not ok $number - $1"
-        diff <(echo "$2") <(echo "$3") | sed 's/^/# /'
-    fi
+    diff <(echo "$2") <(echo "$3") > "$scratch/messages" && [ -n "$2" ]
+    report "$1" $?
 }
 
 # is NAME WANTED FOUND, where nothing may be what is wanted

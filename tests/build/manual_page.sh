@@ -4,32 +4,21 @@
 
 source=${MTO_SOURCE:?}
 page=$source/docs/mod_auth_mtls_oauth.5
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-
-# report NUMBER NAME STATUS
-report()
-{
-    if [ "$3" -eq 0 ]; then
-        echo "ok $1 - $2"
-    else
-        echo "not ok $1 - $2"
-        sed 's/^/# /' "$scratch/messages"
-    fi
-}
+# shellcheck source=tests/build/report
+. "$source/tests/build/report"
 
 echo 1..4
 
 "${MTO_PYTHON:?}" "$source/docs/manual.py" "$source/docs/directives.md" 2> "$scratch/messages" > "$scratch/page" &&
     diff -u "$page" "$scratch/page" > "$scratch/messages"
-report 1 "docs/mod_auth_mtls_oauth.5 is made of docs/directives.md (else: make docs)" $?
+report "docs/mod_auth_mtls_oauth.5 is made of docs/directives.md (else: make docs)" $?
 
 # shellcheck disable=SC2016  # these are backticks of Markdown
 sed -n 's/^## `<*\(MTLSOAuth[A-Za-z0-9]*\)>*`$/\1/p' "$source/docs/directives.md" > "$scratch/documented"
 sed -n 's/^\.SS "\\fB<*\(MTLSOAuth[A-Za-z0-9]*\)>*\\fR"$/\1/p' "$page" > "$scratch/headings"
 diff "$scratch/documented" "$scratch/headings" > "$scratch/messages" && [ "$(wc -l < "$scratch/headings")" -gt 50 ] &&
     [ "$(grep -c '^Syntax:$' "$page")" -eq "$(wc -l < "$scratch/headings")" ]
-report 2 "every directive has a section with its syntax" $?
+report "every directive has a section with its syntax" $?
 
 if man --version > "$scratch/messages" 2>&1 && grep -q '^man 2' "$scratch/messages"; then
     : > "$scratch/messages"
@@ -38,9 +27,9 @@ if man --version > "$scratch/messages" 2>&1 && grep -q '^man 2' "$scratch/messag
         [ -s "$scratch/rendered" ] || echo "man renders nothing of $each" >> "$scratch/messages"
     done
     [ ! -s "$scratch/messages" ]
-    report 3 "man renders the pages without a warning" $?
+    report "man renders the pages without a warning" $?
 else
-    echo "ok 3 - man renders the pages without a warning # SKIP there is no man of man-db"
+    skip "man renders the pages without a warning" "there is no man of man-db"
 fi
 
 if command -v mandoc > /dev/null; then
@@ -48,7 +37,7 @@ if command -v mandoc > /dev/null; then
     mandoc -T lint -W warning "$page" "$source/docs/mtls-oauth.1" 2>&1 | grep -v 'missing date, using "": TH' \
         > "$scratch/messages"
     [ ! -s "$scratch/messages" ]
-    report 4 "mandoc has nothing to warn of" $?
+    report "mandoc has nothing to warn of" $?
 else
-    echo "ok 4 - mandoc has nothing to warn of # SKIP there is no mandoc"
+    skip "mandoc has nothing to warn of" "there is no mandoc"
 fi

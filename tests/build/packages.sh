@@ -6,29 +6,8 @@
 source=${MTO_SOURCE:?}
 debian=$source/debian
 spec=$source/packaging/mod_auth_mtls_oauth.spec
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-
-number=0
-
-# report NAME STATUS
-report()
-{
-    number=$((number + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $number - $1"
-    else
-        echo "not ok $number - $1"
-        sed 's/^/# /' "$scratch/messages"
-    fi
-}
-
-# skip NAME WHY
-skip()
-{
-    number=$((number + 1))
-    echo "ok $number - $1 # SKIP $2"
-}
+# shellcheck source=tests/build/report
+. "$source/tests/build/report"
 
 echo 1..9
 

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from support import environment
+from support.back_end import BackEnd
 from support.client import Connection, tls_context
 from support.client_pki import ClientPki
+from support.fake_issuer import FakeIssuer
+from support.introspection import Known
 from support.keys import Key, write_jwks
 from support.pki import Pki
 from support.server import Httpd
@@ -99,6 +102,28 @@ def connect(pki):
     yield connection
     for one in opened.values():
         one.close()
+
+
+@pytest.fixture(scope="module")
+def back():
+    """A web server to stand behind httpd."""
+    made = BackEnd()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def fake():
+    """An issuer in clear text that answers as a test says."""
+    made = FakeIssuer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def known(fake):
+    """The tokens that issuer knows."""
+    return Known(fake)
 
 
 def _new_directory(work):

@@ -5,7 +5,6 @@ from urllib.parse import unquote
 
 import pytest
 
-from support.back_end import BackEnd
 from support.blocks import issuer, location
 from support.client import Connection
 from support.expect import refused
@@ -16,13 +15,6 @@ ISSUER = "https://out.example.test"
 
 # spellings that a back end may take for X-User
 SPELLINGS = ("X-User", "x-user", "X_User", "X.User", "X~User", "X-USER")
-
-
-@pytest.fixture(scope="module")
-def back():
-    end = BackEnd()
-    yield end
-    end.stop()
 
 
 def proxied(path, back):

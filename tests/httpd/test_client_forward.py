@@ -5,7 +5,6 @@ import base64
 import pytest
 
 from support import http2
-from support.back_end import BackEnd
 from support.blocks import issuer, location
 from support.client import Connection
 from support.client_pki import SUBJECT
@@ -15,13 +14,6 @@ from support.server import Host
 from support.tokens import bound_to, claims, mint
 
 ISSUER = "https://forward.example.test"
-
-
-@pytest.fixture(scope="module")
-def back():
-    made = BackEnd()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")

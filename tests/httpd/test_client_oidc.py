@@ -2,7 +2,6 @@
 
 import base64
 import json
-import subprocess
 import textwrap
 
 import pytest
@@ -15,9 +14,9 @@ from support.client_pki import DNS, SUBJECT, certificate_jwk
 from support.clients import endpoint, form, named, once, refused, with_keys, write_json
 from support.expect import admitted
 from support.expect import refused as token_refused
-from support.key_life import eventually, outgoing, remote
+from support.key_life import ask, eventually, outgoing, remote
 from support.keys import Key
-from support.server import Host, accepts, free_ports
+from support.server import Host, free_ports
 from support.tokens import AUDIENCE
 
 pytestmark = pytest.mark.skipif(bool(authorization_server.missing()), reason=str(authorization_server.missing()))
@@ -63,24 +62,16 @@ def stand(make_httpd, pki, client_pki, work, clients):
     issuer.stop()
 
 
-def use(server, pki, token, certificate):
-    connection = Connection(server.port, "localhost", tls_context(pki.authority.path, certificate))
-    try:
-        return connection.request("/api/secret.txt", token)
-    finally:
-        connection.close()
-
-
 @pytest.mark.parametrize("client, shown", [("reports", "reports"), ("reports-dns", "reports"), ("batch", "batch")])
 def test_token_of_a_client(stand, pki, client_pki, client, shown):
     """From the token endpoint to the resource: the right certificate, another one, none."""
     server, issuer = stand
     certificate = getattr(client_pki, shown)
     token = issuer.token(client, certificate, AUDIENCE)
-    eventually(lambda: admitted(use(server, pki, token, certificate), user=client, binding="bound"))
+    eventually(lambda: admitted(ask(server, pki, token, certificate), user=client, binding="bound"))
     for other, code in ((client_pki.billing, "certificate_mismatch"), (client_pki.mask, "certificate_mismatch"),
                         (None, "certificate_missing")):
-        token_refused(use(server, pki, token, other), code)
+        token_refused(ask(server, pki, token, other), code)
 
 
 @pytest.mark.parametrize("client, shown, code", [
@@ -105,8 +96,8 @@ def test_certificate_in_a_header(stand, pki, client_pki):
     answer = once(server, pki, client_pki.batch, "/token", body, ("Client-Cert", forged), ("client_cert", forged),
                   ("Connection", "client-cert"))
     token = json.loads(answer.body)["access_token"]
-    eventually(lambda: admitted(use(server, pki, token, client_pki.batch), user="batch", binding="bound"))
-    token_refused(use(server, pki, token, client_pki.reports), "certificate_mismatch")
+    eventually(lambda: admitted(ask(server, pki, token, client_pki.batch), user="batch", binding="bound"))
+    token_refused(ask(server, pki, token, client_pki.reports), "certificate_mismatch")
 
 
 @pytest.mark.parametrize("path", ["/TOKEN", "/Token", "/TOKEN/", "/token/", "//token", "/x/../token", "/%74oken",
@@ -196,22 +187,9 @@ def readme(make_httpd, pki, client_pki, work):
     said = readme_block("<VirtualHost", "</VirtualHost>").splitlines()[1:-1]
     text = here("\n".join(line for line in said if not line.strip().startswith(("ServerName", "SSLEngine", "SSLCertificate"))))
     server.configure(outgoing(pki), [Host(text, verify=None)])
-    program = authorization_server.install() / f"readme-{port}.mjs"
-    program.write_text(here(readme_block("import {", "provider.listen(3000, '127.0.0.1');")))
-    with open(home / "output", "wb") as output:
-        process = subprocess.Popen(["node", str(program)], cwd=home, stdout=output, stderr=output)
-    try:
-        eventually(lambda: listens(port), 30)
+    with authorization_server.running(here(readme_block("import {", "provider.listen(3000, '127.0.0.1');")), home, port):
         yield server.start(), origin
         server.stop()
-    finally:
-        process.terminate()
-        process.wait()
-        program.unlink()
-
-
-def listens(port):
-    assert accepts(port)
 
 
 def test_readme(readme, pki, client_pki):
@@ -222,7 +200,7 @@ def test_readme(readme, pki, client_pki):
     answer = once(server, pki, client_pki.reports, "/token", form("reports", **request))
     assert answer.status == 200, answer.body
     token = json.loads(answer.body)["access_token"]
-    eventually(lambda: admitted(use(server, pki, token, client_pki.reports), user="reports", binding="bound"))
-    token_refused(use(server, pki, token, client_pki.billing), "certificate_mismatch")
+    eventually(lambda: admitted(ask(server, pki, token, client_pki.reports), user="reports", binding="bound"))
+    token_refused(ask(server, pki, token, client_pki.billing), "certificate_mismatch")
     for path in ("/token/introspection", "/TOKEN", "/Request"):
         refused(once(server, pki, client_pki.billing, path, form("reports", **request)), "client_subject_mismatch")

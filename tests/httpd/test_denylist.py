@@ -6,7 +6,6 @@ import pytest
 
 from support.blocks import issuer, location
 from support.expect import admitted, refused
-from support.fake_issuer import FakeIssuer
 from support.introspection import ISS, SECRET, Known, asking
 from support.key_life import STEADY, Asker, eventually
 from support.server import Host
@@ -29,13 +28,6 @@ def denied(work):
     path = work / "denied.list"
     write(path, "# nobody\n")
     return path
-
-
-@pytest.fixture(scope="module")
-def fake():
-    one = FakeIssuer()
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import pytest
 
-from support.back_end import BackEnd
 from support.blocks import issuer, location
 from support.expect import refused
 from support.server import Host
@@ -55,18 +54,11 @@ RewriteRule "^/enter$" "/api/page.shtml" [PT]
 
 
 @pytest.fixture(scope="module")
-def back():
-    end = BackEnd()
-    yield end
-    end.stop()
-
-
-@pytest.fixture(scope="module")
 def server(launch, jwks, back):
     proxied = f'ProxyPass "{{0}}" "http://127.0.0.1:{back.port}{{0}}"\n'
     text = (issuer(ISSUER, jwks) + location("/api") + location("/secret", require="oauth-scope admin") + TEXT
             + location("/first", "MTLSOAuthClaimHeader X-User sub", "MTLSOAuthForwardToken off",
-                       f'ErrorDocument 404 /second/x')
+                       'ErrorDocument 404 /second/x')
             + location("/second", "MTLSOAuthClaimHeader X-Client client_id")
             + location("/ahead", "MTLSOAuthClaimHeader X-User sub", "MTLSOAuthForwardToken off",
                        'RequestHeader set X-Ahead "expr=%{reqenv:AHEAD}"')

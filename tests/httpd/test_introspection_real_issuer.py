@@ -7,16 +7,14 @@ import pytest
 from support import authorization_server
 from support.authorization_server import AuthorizationServer, certificate_client, secret_client, subject_client
 from support.blocks import issuer, location
-from support.client import Connection, tls_context
 from support.expect import admitted, refused
 from support.introspection import unavailable
-from support.key_life import SOON, eventually, outgoing
+from support.key_life import SOON, ask, eventually, outgoing
 from support.keys import Key
 from support.server import Host
 
 pytestmark = pytest.mark.skipif(bool(authorization_server.missing()), reason=str(authorization_server.missing()))
 
-PATH = "/api/secret.txt"
 OPAQUE, JWT = "urn:api:opaque", "urn:api:jwt"
 RESOURCES = {OPAQUE: {"format": "opaque", "scope": "read write", "seconds": 600},
              JWT: {"format": "jwt", "scope": "read write", "seconds": 600}}
@@ -60,14 +58,6 @@ def servers(launch, as_, pki, gateway):
 def _readable(path):
     from pathlib import Path
     Path(path).chmod(0o644)
-
-
-def ask(server, pki, token, certificate=None):
-    connection = Connection(server.port, "localhost", tls_context(pki.authority.path, certificate))
-    try:
-        return connection.request(PATH, token)
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize("resource", [OPAQUE, JWT])

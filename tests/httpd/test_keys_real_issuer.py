@@ -10,14 +10,13 @@ from support.authorization_server import AuthorizationServer, certificate_client
 from support.blocks import location
 from support.client import Connection, tls_context
 from support.expect import admitted, refused
-from support.key_life import SOON, Asker, eventually, outgoing, over, remote, unavailable
+from support.key_life import PATH, SOON, Asker, ask, eventually, outgoing, over, remote, unavailable
 from support.keys import Key
 from support.server import Host
 from support.tokens import AUDIENCE
 
 pytestmark = pytest.mark.skipif(bool(authorization_server.missing()), reason=str(authorization_server.missing()))
 
-PATH = "/api/secret.txt"
 RESOURCES = {AUDIENCE: {"format": "jwt", "scope": "read write", "seconds": 600},
              "https://other.example.test": {"format": "jwt", "scope": "read", "seconds": 600}}
 
@@ -62,14 +61,6 @@ def start(make_httpd, pki, work, request):
     yield begin
     for server in started:
         server.stop()
-
-
-def ask(server, pki, token, certificate=None):
-    connection = Connection(server.port, "localhost", tls_context(pki.authority.path, certificate))
-    try:
-        return connection.request(PATH, token)
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize("path, rfc8414", [("", True), ("", False), ("/tenant/one", True), ("/tenant/one", False)])

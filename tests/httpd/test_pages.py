@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from support import authorization_server, environment
-from support.back_end import BackEnd
 from support.caches import CACHES
 from support.client import Connection, tls_context
 from support.client_pki import DNS, SUBJECT
@@ -22,7 +21,7 @@ from support.expect import admitted, refused
 from support.fake_issuer import FakeIssuer
 from support.introspection import ENDPOINT, SECRET, Known
 from support.key_life import eventually, outgoing
-from support.server import Host, accepts, free_ports
+from support.server import Host, free_ports
 from support.tokens import bound_to, claims, mint
 
 PATH = "/api/secret.txt"
@@ -177,22 +176,9 @@ def provider(client_pki, pki, work):
     port, = free_ports(1)
     origin = f"https://localhost:{port}"
     text, = shown("oidc-provider.md", "js")
-    program = authorization_server.install() / f"page-{port}.mjs"
-    program.write_text(text.replace("https://as.example.com", origin).replace("listen(443)", f"listen({port}, '127.0.0.1')")
-                       .replace("reports.example.com", DNS))
-    with open(home / "output", "wb") as output:
-        process = subprocess.Popen(["node", str(program)], cwd=home, stdout=output, stderr=output)
-    try:
-        eventually(lambda: listens(port), 30)
+    text = text.replace("https://as.example.com", origin).replace("listen(443)", f"listen({port}, '127.0.0.1')").replace("reports.example.com", DNS)
+    with authorization_server.running(text, home, port):
         yield port, origin
-    finally:
-        process.terminate()
-        process.wait()
-        program.unlink()
-
-
-def listens(port):
-    assert accepts(port)
 
 
 def test_oidc_provider(provider, run, pki, client_pki):
@@ -216,34 +202,30 @@ def test_oidc_provider(provider, run, pki, client_pki):
         assert tokens(other)[1].get("error") == "invalid_client"
 
 
-def test_token_endpoint(run, pki, client_pki):
+def test_token_endpoint(run, pki, client_pki, back):
     """Both clients pass with their certificates and nobody else does; the back end has the certificate from here alone."""
-    back = BackEnd()
     text, = shown("token-endpoint.md")
     files = {"client-ca_pem": client_pki.ca_file, "client-ca_crl": crls(client_pki), "client_crt": client_pki.batch.path,
              "clients_json": written(client_pki)}
     server = run(text.replace("127.0.0.1:3000", f"127.0.0.1:{back.port}"), **files)
     forged = ("Client-Cert", field(client_pki.reports))
-    try:
-        for client, certificate in (("reports", client_pki.reports), ("nightly", client_pki.batch)):
-            assert once(server, pki, certificate, "/token", form(client), forged).status == 200
-            seen, = back.take()
-            assert seen.header("Client-Cert") == field(certificate) and seen.body == form(client)
-        for path in ("/token", "/TOKEN", "//token", "/token/", "/introspect", "/request"):
-            client_refused(once(server, pki, client_pki.billing, path, form("reports"), forged), "client_subject_mismatch")
-        client_refused(once(server, pki, client_pki.impostor, "/token", form("reports")), "client_untrusted")
-        client_refused(once(server, pki, client_pki.batch_renewed, "/token", form("nightly")), "client_certificate_unregistered")
-        client_refused(once(server, pki, None, "/token", form("reports"), forged), "client_certificate_missing")
-        client_refused(once(server, pki, client_pki.reports, "/token", form("other")), "client_unknown")
-        client_refused(once(server, pki, client_pki.reports, "/token", form("reports", client_secret="x")), "client_auth_mixed")
-        assert not back.take()
-        ask(server, pki, path="/authorize", headers=[forged])
+    for client, certificate in (("reports", client_pki.reports), ("nightly", client_pki.batch)):
+        assert once(server, pki, certificate, "/token", form(client), forged).status == 200
         seen, = back.take()
-        assert seen.header("Client-Cert") is None
-        command = shown("token-endpoint.md", "sh")[0].splitlines()[1].replace("reports.crt", client_pki.reports.path)
-        assert "tls_client_auth" in shell(command, server.directory)
-    finally:
-        back.stop()
+        assert seen.header("Client-Cert") == field(certificate) and seen.body == form(client)
+    for path in ("/token", "/TOKEN", "//token", "/token/", "/introspect", "/request"):
+        client_refused(once(server, pki, client_pki.billing, path, form("reports"), forged), "client_subject_mismatch")
+    client_refused(once(server, pki, client_pki.impostor, "/token", form("reports")), "client_untrusted")
+    client_refused(once(server, pki, client_pki.batch_renewed, "/token", form("nightly")), "client_certificate_unregistered")
+    client_refused(once(server, pki, None, "/token", form("reports"), forged), "client_certificate_missing")
+    client_refused(once(server, pki, client_pki.reports, "/token", form("other")), "client_unknown")
+    client_refused(once(server, pki, client_pki.reports, "/token", form("reports", client_secret="x")), "client_auth_mixed")
+    assert not back.take()
+    ask(server, pki, path="/authorize", headers=[forged])
+    seen, = back.take()
+    assert seen.header("Client-Cert") is None
+    command = shown("token-endpoint.md", "sh")[0].splitlines()[1].replace("reports.crt", client_pki.reports.path)
+    assert "tls_client_auth" in shell(command, server.directory)
 
 
 def field(certificate):

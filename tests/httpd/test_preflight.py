@@ -2,7 +2,6 @@
 
 import pytest
 
-from support.back_end import BackEnd
 from support.blocks import issuer, location
 from support.expect import refused
 from support.server import Host
@@ -10,13 +9,6 @@ from support.tokens import claims, mint
 
 ISSUER = "https://cors.example.test"
 CORS = (("Origin", "https://app.example.test"), ("Access-Control-Request-Method", "DELETE"))
-
-
-@pytest.fixture(scope="module")
-def back():
-    end = BackEnd()
-    yield end
-    end.stop()
 
 
 @pytest.fixture(scope="module")

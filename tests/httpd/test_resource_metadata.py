@@ -4,10 +4,8 @@ import json
 
 import pytest
 
-from support.back_end import BackEnd
 from support.blocks import issuer, location
-from support.client import Connection
-from support.expect import admitted, refused
+from support.expect import refused
 from support.server import Host
 from support.tokens import claims, mint
 
@@ -46,20 +44,13 @@ Header always set Strict-Transport-Security max-age=1
 
 
 @pytest.fixture(scope="module")
-def back():
-    end = BackEnd()
-    yield end
-    end.stop()
-
-
-@pytest.fixture(scope="module")
 def server(launch, jwks, back):
     """Everything is protected and belongs to the back end."""
     text = (issuer(ALPHA, jwks, "MTLSOAuthAlgorithms ES256 PS256") +
             issuer(BETA, jwks, "MTLSOAuthAlgorithms ES256", "MTLSOAuthRemoteUserSuffix @b", name="beta")
             + location("/") + SITE + 'ProxyPass "/about" "!"\nProxyPass "/files/about" "!"\n'
             + f'ProxyPass "/" "http://127.0.0.1:{back.port}/"\n')
-    other = issuer(ALPHA, jwks) + location("/") + f"MTLSOAuthResource https://other.example.com/\n"
+    other = issuer(ALPHA, jwks) + location("/") + "MTLSOAuthResource https://other.example.com/\n"
     bare = issuer(ALPHA, jwks, "MTLSOAuthUseMutualTLS none") + location("/")
     main = '<Location "/shared">\nMTLSOAuthResource https://shared.example.com/shared\n</Location>\n'
     return launch(main=main, hosts=[Host(text), Host(other, name="other.example.test"),

@@ -7,19 +7,11 @@ import time
 import pytest
 
 from support import environment
-from support.back_end import BackEnd
 from support.server import Host
 from support.tokens import bound_to, claims, mint
 
 ISSUER = "https://login.example.com"
 STRONG = "urn:example:phishing-resistant"
-
-
-@pytest.fixture(scope="module")
-def back():
-    end = BackEnd()
-    yield end
-    end.stop()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import threading
 
 import pytest
 
-from support.back_end import BackEnd
 from support.blocks import issuer, location
 from support.client import Connection, tls_context
 from support.client_pki import SUBJECT
@@ -14,13 +13,6 @@ from support.server import Host
 from support.tokens import bound_to, claims, mint
 
 ISSUER = "https://readers.example.test"
-
-
-@pytest.fixture(scope="module")
-def back():
-    made = BackEnd()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")

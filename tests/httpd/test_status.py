@@ -27,12 +27,7 @@ def server(launch, jwks):
 def ask(server, key, pki):
     """A server that has seen all sorts of requests."""
     traffic = Traffic(server, key, pki)
-    for code in ("no_token", "token_malformed", "token_expired", "audience_mismatch", "binding_missing"):
-        traffic.refused(code)
-    traffic.admitted(bound=True)
-    for client in ("reports", "reports", operator.HOSTILE):
-        traffic.admitted(client_id=client)
-    traffic.admitted(PARTNER, bound=True)
+    traffic.of_all_sorts("reports", "reports", operator.HOSTILE)
     return traffic.ask
 
 

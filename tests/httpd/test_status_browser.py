@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support import browser, operator
-from support.operator import PARTNER, Traffic
+from support.operator import Traffic
 
 pytestmark = pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing()))
 
@@ -31,12 +31,7 @@ def server(launch, jwks):
 def traffic(server, key, pki):
     """A server that has seen all sorts of requests."""
     traffic = Traffic(server, key, pki)
-    for code in ("no_token", "token_malformed", "token_expired", "audience_mismatch", "binding_missing"):
-        traffic.refused(code)
-    traffic.admitted(bound=True)
-    traffic.admitted(client_id="a-client-with-an-identifier-that-is-very-long-and-has-no-place-to-break-at-all")
-    traffic.admitted(client_id=operator.HOSTILE)
-    traffic.admitted(PARTNER, bound=True)
+    traffic.of_all_sorts("a-client-with-an-identifier-that-is-very-long-and-has-no-place-to-break-at-all", operator.HOSTILE)
     return traffic
 
 

@@ -5,7 +5,6 @@ from urllib.parse import quote
 
 import pytest
 
-from support.back_end import BackEnd
 from support.blocks import issuer, location
 from support.client import Connection
 from support.expect import admitted, refused
@@ -179,9 +178,8 @@ def test_http2(launch, jwks, pki, key, tmp_path):
     assert answers[1].binding == "bound-forwarded"
 
 
-def test_client_authentication(launch, jwks, pki):
+def test_client_authentication(launch, jwks, pki, back):
     """AuthType TLS-Client-Auth takes the certificate from the same place."""
-    back = BackEnd()
     text = (TRUST + "MTLSOAuthClientCertHeader X-SSL-Cert pem\n"
             f'<MTLSOAuthClient app>\nMTLSOAuthClientCertificateFile "{pki.owner.path}"\n</MTLSOAuthClient>\n'
             '<Location "/token">\nAuthType TLS-Client-Auth\nRequire valid-user\n</Location>\n'
@@ -199,7 +197,6 @@ def test_client_authentication(launch, jwks, pki):
     answer = post(pem(pki.owner), pem(pki.owner))
     assert answer.status == 400 and b'"error":"invalid_request"' in answer.body
     assert not back.take()
-    back.stop()
 
 
 CONFIGTEST = [

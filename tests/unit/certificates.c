@@ -91,14 +91,21 @@ mto_certificate_t certificate_der(X509 *certificate)
     return out;
 }
 
-static const char *take_bio(BIO *bio)
+const char *certificate_x5c(X509 *certificate)
 {
-    char       *data;
-    long        size = BIO_get_mem_data(bio, &data);
-    const char *text = apr_pstrmemdup(support_pool(), data, (size_t)size);
+    mto_certificate_t der = certificate_der(certificate);
+    char             *text = apr_palloc(support_pool(), der.der_size / 3 * 4 + 5);
 
-    BIO_free(bio);
+    EVP_EncodeBlock((unsigned char *)text, der.der, (int)der.der_size);
     return text;
+}
+
+json_t *certificate_jwk(EVP_PKEY *key, const char *kid, X509 *certificate)
+{
+    json_t *jwk = support_jwk(key, kid, NULL);
+
+    json_object_set_new(jwk, "x5c", json_pack("[s]", certificate_x5c(certificate)));
+    return jwk;
 }
 
 const char *certificates_pem(X509 *certificate, ...)
@@ -111,7 +118,7 @@ const char *certificates_pem(X509 *certificate, ...)
         assert_int_equal(PEM_write_bio_X509(bio, certificate), 1);
     }
     va_end(more);
-    return take_bio(bio);
+    return support_take(bio);
 }
 
 const char *crl_pem(X509 *issuer, EVP_PKEY *key, long from, long until, const long *serials)
@@ -142,5 +149,5 @@ const char *crl_pem(X509 *issuer, EVP_PKEY *key, long from, long until, const lo
     assert_int_equal(PEM_write_bio_X509_CRL(bio, crl), 1);
     ASN1_TIME_free(time);
     X509_CRL_free(crl);
-    return take_bio(bio);
+    return support_take(bio);
 }

@@ -44,6 +44,12 @@ void certificate_add_alternative(GENERAL_NAMES *names, int type, const void *val
 /* What the core takes. */
 mto_certificate_t certificate_der(X509 *certificate);
 
+/* A member of x5c: base64, not base64url. */
+const char *certificate_x5c(X509 *certificate);
+
+/* The JWK of a key with a certificate in x5c, both as they are; a new reference. kid may be NULL. */
+json_t *certificate_jwk(EVP_PKEY *key, const char *kid, X509 *certificate);
+
 /* The PEM of certificates, one after the other; end with NULL. */
 const char *certificates_pem(X509 *certificate, ...);
 

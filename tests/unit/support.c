@@ -336,7 +336,7 @@ mto_keyset_t *support_keyset(json_t *jwk, ...)
     return set;
 }
 
-static const char *take_bio(BIO *bio)
+const char *support_take(BIO *bio)
 {
     char       *data;
     long        size = BIO_get_mem_data(bio, &data);
@@ -351,7 +351,7 @@ const char *support_pem(EVP_PKEY *pkey)
     BIO *bio = BIO_new(BIO_s_mem());
 
     assert_int_equal(PEM_write_bio_PUBKEY(bio, pkey), 1);
-    return take_bio(bio);
+    return support_take(bio);
 }
 
 const char *support_certificate_pem(EVP_PKEY *pkey)
@@ -376,7 +376,7 @@ const char *support_certificate_pem_of(EVP_PKEY *pkey, long serial)
     assert_true(X509_sign(certificate, pkey, is_eddsa ? NULL : EVP_sha256()) > 0);
     assert_int_equal(PEM_write_bio_X509(bio, certificate), 1);
     X509_free(certificate);
-    return take_bio(bio);
+    return support_take(bio);
 }
 
 /* --- Tokens

@@ -88,6 +88,9 @@ const char *support_jwks(json_t *jwk, ...);
 /* A sealed set of these JWKs, likewise; borrowed. Fails the case when one of them is left out. */
 mto_keyset_t *support_keyset(json_t *jwk, ...);
 
+/* What was written into a memory BIO, which it frees, as a text from the pool. */
+const char *support_take(BIO *bio);
+
 /* The public key as PEM. */
 const char *support_pem(EVP_PKEY *pkey);
 

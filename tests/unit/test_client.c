@@ -6,29 +6,10 @@
 
 #include <string.h>
 
-/* The x5c of a certificate: base64, not base64url. */
-static const char *x5c_of(X509 *certificate)
-{
-    mto_certificate_t der = certificate_der(certificate);
-    char             *text = apr_palloc(support_pool(), der.der_size / 3 * 4 + 5);
-
-    EVP_EncodeBlock((unsigned char *)text, der.der, (int)der.der_size);
-    return text;
-}
-
 static X509 *self_signed(mto_key_kind_t kind, int number, long serial)
 {
     return certificate_make(
         (specification_t){.common_name = "self", .key = support_key(kind, number), .serial = serial});
-}
-
-/* The JWK of a key with the x5c of a certificate, both as they are. */
-static json_t *jwk_with(EVP_PKEY *key, const char *kid, X509 *certificate)
-{
-    json_t *jwk = support_jwk(key, kid, NULL);
-
-    json_object_set_new(jwk, "x5c", json_pack("[s]", x5c_of(certificate)));
-    return jwk;
 }
 
 #define KEY support_key(MTO_KEY_P256, 5)
@@ -125,7 +106,7 @@ static const registration_t registrations[] = {
 /* Replaces %J and %K. */
 static const char *filled(const char *json)
 {
-    const char *jwk = support_json(jwk_with(KEY, "k", owner())), *text = "", *at;
+    const char *jwk = support_json(certificate_jwk(KEY, "k", owner())), *text = "", *at;
 
     while ((at = strstr(json, "%J")) != NULL || (at = strstr(json, "%K")) != NULL) {
         text = support_text("%s%.*s%s%s%s", text, (int)(at - json), json, at[1] == 'J' ? "{\"keys\":[" : "", jwk,
@@ -192,7 +173,7 @@ static void x5c_is_read_or_refused(const void *data)
     const char  *percent = strstr(row->x5c, "%s"), *x5c = row->x5c, *jwk = support_json(support_jwk(KEY, NULL, NULL));
 
     if (percent != NULL) {
-        x5c = support_text("%.*s%s%s", (int)(percent - x5c), x5c, x5c_of(owner()), percent + 2);
+        x5c = support_text("%.*s%s%s", (int)(percent - x5c), x5c, certificate_x5c(owner()), percent + 2);
     }
     mto_clients_t *clients =
         read_clients(support_text("[{" A "," SELF ",\"jwks\":{\"keys\":[{\"x5c\":%s,%s]}}]", x5c, jwk + 1), reason);
@@ -204,7 +185,7 @@ static void x5c_is_read_or_refused(const void *data)
 
 static void number_of_certificates_is_bounded(const void *unused)
 {
-    const char    *jwk = support_json(jwk_with(KEY, "k", owner()));
+    const char    *jwk = support_json(certificate_jwk(KEY, "k", owner()));
     char           reason[MTO_CLIENT_REASON_SIZE];
     mto_clients_t *clients;
     const char    *more = support_repeat(support_text(",%s", jwk), MTO_CLIENT_CERTIFICATES - 1);
@@ -281,7 +262,7 @@ static void section_is_read_or_refused(const void *data)
         registration.certificate = certificates_pem(owner(), self_signed(MTO_KEY_RSA, 0, 2), NULL);
     }
     if (registration.jwks != NULL && *registration.jwks != '-') {
-        registration.jwks = support_jwks(jwk_with(KEY, "k", owner()), NULL);
+        registration.jwks = support_jwks(certificate_jwk(KEY, "k", owner()), NULL);
     }
     if (mto_clients_add(clients, &registration, reason) != (row->reason == NULL)
         || (row->reason != NULL && strstr(reason, row->reason) == NULL)) {

@@ -1,24 +1,15 @@
 /* client: which certificate may speak for which registered client (RFC 8705 sections 2.1 and 2.2; THREATS "Binding and
  * client authentication"). */
 #include "hierarchy.h"
+#include "threads.h"
 
 #include "core/base64url.h"
 #include "core/client_check.h"
 
-#include <apr_thread_proc.h>
 #include <string.h>
 
 #define KEY  support_key(MTO_KEY_P256, 5)
 #define KEY2 support_key(MTO_KEY_RSA, 0)
-
-static const char *x5c_of(X509 *certificate)
-{
-    mto_certificate_t der = certificate_der(certificate);
-    char             *text = apr_palloc(support_pool(), der.der_size / 3 * 4 + 5);
-
-    EVP_EncodeBlock((unsigned char *)text, der.der, (int)der.der_size);
-    return text;
-}
 
 /* Self-signed certificates; the same one each time that it is asked for. */
 static X509 *self_signed(mto_key_kind_t kind, int number, long serial)
@@ -79,15 +70,6 @@ static X509 *leaf_without_subject(void)
     return certificate;
 }
 
-/* Adds x5c to a JWK. */
-static json_t *jwk_with(EVP_PKEY *key, const char *kid, X509 *certificate)
-{
-    json_t *jwk = support_jwk(key, kid, NULL);
-
-    json_object_set_new(jwk, "x5c", json_pack("[s]", x5c_of(certificate)));
-    return jwk;
-}
-
 /* --- Ways of registering the client "a" --------------------------------------------------------------------------- */
 
 #define METADATA "\"client_id\":\"a\",\"token_endpoint_auth_method\":"
@@ -116,47 +98,47 @@ static const char *with_jwks(const char *key_id, json_t *first, json_t *more)
 
 static const char *by_x5c(void)
 {
-    return with_jwks("null", jwk_with(KEY, "k1", owner()), NULL);
+    return with_jwks("null", certificate_jwk(KEY, "k1", owner()), NULL);
 }
 
 static const char *by_two_x5c(void)
 {
-    return with_jwks("null", jwk_with(KEY, "k1", owner()), jwk_with(KEY2, "k2", second()));
+    return with_jwks("null", certificate_jwk(KEY, "k1", owner()), certificate_jwk(KEY2, "k2", second()));
 }
 
 static const char *by_pinned_x5c(void)
 {
-    return with_jwks("\"k2\"", jwk_with(KEY, "k1", owner()), jwk_with(KEY2, "k2", second()));
+    return with_jwks("\"k2\"", certificate_jwk(KEY, "k1", owner()), certificate_jwk(KEY2, "k2", second()));
 }
 
 static const char *by_edwards_x5c(void)
 {
-    return with_jwks("null", jwk_with(support_key(MTO_KEY_ED25519, 0), NULL, edwards()), NULL);
+    return with_jwks("null", certificate_jwk(support_key(MTO_KEY_ED25519, 0), NULL, edwards()), NULL);
 }
 
 static const char *by_x5c_of_another_key(void)
 {
-    return with_jwks("null", jwk_with(KEY2, "k1", owner()), NULL);
+    return with_jwks("null", certificate_jwk(KEY2, "k1", owner()), NULL);
 }
 
 static const char *by_x5c_of_another_key_and_right(void)
 {
-    return with_jwks("null", jwk_with(KEY2, "k1", owner()), jwk_with(KEY, "k2", owner()));
+    return with_jwks("null", certificate_jwk(KEY2, "k1", owner()), certificate_jwk(KEY, "k2", owner()));
 }
 
 /* The victim's certificate as the second of the chain. */
 static const char *by_x5c_chain(void)
 {
-    json_t *jwk = jwk_with(KEY2, "k1", second());
+    json_t *jwk = certificate_jwk(KEY2, "k1", second());
 
-    json_array_append_new(json_object_get(jwk, "x5c"), json_string(x5c_of(owner())));
+    json_array_append_new(json_object_get(jwk, "x5c"), json_string(certificate_x5c(owner())));
     return with_jwks("null", jwk, NULL);
 }
 
 /* A modulus with a zero octet in front, as some libraries write it. */
 static const char *by_x5c_and_long_modulus(void)
 {
-    json_t       *jwk = jwk_with(KEY2, "k1", second());
+    json_t       *jwk = certificate_jwk(KEY2, "k1", second());
     const char   *modulus = json_string_value(json_object_get(jwk, "n"));
     unsigned char bytes[300] = {0};
     long          size = mto_base64url_decode(bytes + 1, modulus, strlen(modulus));
@@ -272,32 +254,25 @@ typedef struct {
     mto_clients_t    *clients;
     mto_trust_t      *trust;
     mto_certificate_t certificate;
-    int               wrong[THREADS];
 } shared_t;
 
-typedef struct {
-    shared_t *shared;
-    int       number;
-} worker_t;
-
-static void *APR_THREAD_FUNC check_often(apr_thread_t *thread, void *data)
+static int check_often(void *data, int number)
 {
-    const worker_t *worker = data;
-    shared_t       *shared = worker->shared;
-    mto_clients_t  *clients = shared->clients; /* one reference for each thread; the last one frees */
-    int             i;
+    shared_t      *shared = data;
+    mto_clients_t *clients = shared->clients; /* one reference for each thread; the last one frees */
+    int            i, mistakes = 0;
 
-    (void)thread;
+    (void)number;
     for (i = 0; i < 100; i++) {
         mto_verdict_t verdict = MTO_VERDICT_INIT;
         const char   *id = i % 2 == 0 ? "self" : "tls";
 
-        shared->wrong[worker->number] += mto_client_check(mto_clients_find(clients, id, strlen(id)),
-                                                          &shared->certificate, shared->trust, NOW, &verdict)
-                                         != (i % 2 == 0 ? MTO_ADMITTED : MTO_CLIENT_UNTRUSTED);
+        mistakes += mto_client_check(mto_clients_find(clients, id, strlen(id)), &shared->certificate, shared->trust,
+                                     NOW, &verdict)
+                    != (i % 2 == 0 ? MTO_ADMITTED : MTO_CLIENT_UNTRUSTED);
     }
     mto_clients_release(clients);
-    return NULL;
+    return mistakes;
 }
 
 static void threads_share_a_set(const void *unused)
@@ -307,26 +282,16 @@ static void threads_share_a_set(const void *unused)
             "[{\"client_id\":\"tls\",\"token_endpoint_auth_method\":\"tls_client_auth\",\"tls_client_auth_subject_dn\":"
             "\"CN=self\"},{\"client_id\":\"self\",\"token_endpoint_auth_method\":"
             "\"self_signed_tls_client_auth\",\"jwks\":%s}]",
-            support_jwks(jwk_with(KEY, NULL, owner()), NULL))),
+            support_jwks(certificate_jwk(KEY, NULL, owner()), NULL))),
         .trust = trust_of(ca_both(), NULL),
         .certificate = certificate_der(owner())};
-    worker_t      workers[THREADS];
-    apr_thread_t *threads[THREADS];
-    apr_status_t  status;
-    int           i;
+    int i;
 
     (void)unused;
     for (i = 1; i < THREADS; i++) {
         assert_ptr_equal(mto_clients_retain(shared.clients), shared.clients);
     }
-    for (i = 0; i < THREADS; i++) {
-        workers[i] = (worker_t){&shared, i};
-        assert_int_equal(apr_thread_create(&threads[i], NULL, check_often, &workers[i], support_pool()), APR_SUCCESS);
-    }
-    for (i = 0; i < THREADS; i++) {
-        assert_int_equal(apr_thread_join(&status, threads[i]), APR_SUCCESS);
-        assert_int_equal(shared.wrong[i], 0);
-    }
+    threads_run(THREADS, check_often, &shared);
     mto_trust_release(shared.trust);
     mto_clients_release(NULL);
 }

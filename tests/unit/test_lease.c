@@ -1,10 +1,10 @@
 /* lease: when an attempt is due, who may make it, how long until the next (DESIGN section 7). The clock is an argument.
  */
 #include "support.h"
+#include "threads.h"
 
 #include "io/lease.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 
@@ -347,14 +347,8 @@ typedef struct {
     mto_lease_t lease;
     atomic_int  arrived; /* threads, at the ends of all rounds so far */
     atomic_int  winners; /* of this round */
-    atomic_int  wrong;   /* rounds without exactly one winner */
     int         ends;    /* whether a winner ends at once, while the others are still asking */
 } race_t;
-
-typedef struct {
-    race_t *race;
-    int     number;
-} racer_t;
 
 /* Waits for all threads, without sleeping while they are near: they shall go on in the same instant. */
 static void meet(race_t *race, int times)
@@ -370,46 +364,33 @@ static void meet(race_t *race, int times)
 }
 
 /* Each round is two refreshes later. Even threads are in need. */
-static void *take_in_rounds(void *data)
+static int take_in_rounds(void *data, int number)
 {
-    const racer_t *racer = data;
-    race_t        *race = racer->race;
-    apr_time_t     now = NOW;
-    int            round;
+    race_t    *race = data;
+    apr_time_t now = NOW;
+    int        round, wrong = 0;
 
     for (round = 0; round < ROUNDS; round++, now += 2 * REFRESH) {
         meet(race, 2 * round + 1);
-        if (mto_lease_take(&race->lease, &pace, racer->number % 2 == 0, now, DURATION)) {
+        if (mto_lease_take(&race->lease, &pace, number % 2 == 0, now, DURATION)) {
             atomic_fetch_add(&race->winners, 1);
             if (race->ends) {
                 mto_lease_end(&race->lease, &pace, 1, now, (uint32_t)round);
             }
         }
         meet(race, 2 * round + 2);
-        if (racer->number == 0 && atomic_exchange(&race->winners, 0) != 1) {
-            atomic_fetch_add(&race->wrong, 1);
-        }
+        wrong += number == 0 && atomic_exchange(&race->winners, 0) != 1;
     }
-    return NULL;
+    return wrong;
 }
 
 static void run_race(int ends_at_once)
 {
     static race_t race;
-    racer_t       racers[THREADS];
-    pthread_t     threads[THREADS];
-    int           i;
 
     memset(&race, 0, sizeof race);
     race.ends = ends_at_once;
-    for (i = 0; i < THREADS; i++) {
-        racers[i] = (racer_t){&race, i};
-        assert_int_equal(pthread_create(&threads[i], NULL, take_in_rounds, &racers[i]), 0);
-    }
-    for (i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    }
-    assert_int_equal(atomic_load(&race.wrong), 0);
+    threads_run(THREADS, take_in_rounds, &race);
 }
 
 /* Nobody ends: each round but the first takes over from one that died. */

@@ -7,53 +7,53 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *content_of(const char *path, size_t *size)
-{
-    mto_watched_file_t file = {.name = path};
-    char              *text;
+/* A state that was written, and the bytes of its file. */
+typedef struct {
+    mto_state_place_t place;
+    const char       *path;
+    char             *text; /* to be freed */
+    size_t            size;
+} written_t;
 
-    assert_null(mto_watched_file_read(&file, &text, size, 16 * 1024 * 1024));
-    return text;
+static written_t write_one(void)
+{
+    written_t          written = {.place = fresh_place()};
+    mto_watched_file_t file = {.name = NULL};
+
+    write_state(&written.place, &source, JWKS);
+    file.name = written.path = file_of(written.place.directory);
+    assert_null(mto_watched_file_read(&file, &written.text, &written.size, 16 * 1024 * 1024));
+    return written;
 }
 
 static void flipped_bit_is_refused(const void *unused)
 {
-    mto_state_place_t place = fresh_place();
-    const char       *path;
-    char             *text;
-    size_t            size, i;
+    written_t written = write_one();
+    size_t    i;
 
     (void)unused;
-    write_state(&place, &source, JWKS);
-    path = file_of(place.directory);
-    text = content_of(path, &size);
-    for (i = 0; i < 8 * size; i++) {
-        text[i / 8] = (char)(text[i / 8] ^ 1 << i % 8);
-        support_write(path, text, size);
-        assert_refused(&place, &source, 0);
-        text[i / 8] = (char)(text[i / 8] ^ 1 << i % 8);
+    for (i = 0; i < 8 * written.size; i++) {
+        written.text[i / 8] = (char)(written.text[i / 8] ^ 1 << i % 8);
+        support_write(written.path, written.text, written.size);
+        assert_refused(&written.place, &source, 0);
+        written.text[i / 8] = (char)(written.text[i / 8] ^ 1 << i % 8);
     }
-    support_write(path, text, size);
-    assert_believed(&place, &source, JWKS);
-    free(text);
+    support_write(written.path, written.text, written.size);
+    assert_believed(&written.place, &source, JWKS);
+    free(written.text);
 }
 
 static void cut_file_is_refused(const void *unused)
 {
-    mto_state_place_t place = fresh_place();
-    const char       *path;
-    char             *text;
-    size_t            size, i;
+    written_t written = write_one();
+    size_t    i;
 
     (void)unused;
-    write_state(&place, &source, JWKS);
-    path = file_of(place.directory);
-    text = content_of(path, &size);
-    for (i = 0; i < size; i++) {
-        support_write(path, text, i);
-        assert_refused(&place, &source, 0);
+    for (i = 0; i < written.size; i++) {
+        support_write(written.path, written.text, i);
+        assert_refused(&written.place, &source, 0);
     }
-    free(text);
+    free(written.text);
 }
 
 /* Changes the state file at path, of source, in the place. */

@@ -1,7 +1,7 @@
 /* token: read, and proven once (DESIGN section 2, "One request"; issue and RFC named per table). */
+#include "threads.h"
 #include "tokens.h"
 
-#include <apr_thread_proc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,21 +227,20 @@ static int work_once(const shared_t *shared, int i)
     return mistakes;
 }
 
-static void *APR_THREAD_FUNC work(apr_thread_t *thread, void *data)
+static int work(void *shared, int number)
 {
     int i, mistakes = 0;
 
+    (void)number;
     for (i = 0; i < ROUNDS; i++) {
-        mistakes += work_once(data, i % TEXTS);
+        mistakes += work_once(shared, i % TEXTS);
     }
-    apr_thread_exit(thread, mistakes);
-    return NULL;
+    return mistakes;
 }
 
 static void threads_share_keys_and_tokens(const void *unused)
 {
     static const char *const algs[TEXTS] = {"RS256", "PS384", "ES256", "EdDSA"};
-    apr_thread_t            *threads[THREADS];
     json_t                  *jwks[TEXTS];
     mto_certificate_t        certificate;
     shared_t                 shared;
@@ -261,14 +260,7 @@ static void threads_share_keys_and_tokens(const void *unused)
     assert_true(mto_certificate_read_pem(&certificate, RFC8705_A_PEM, support_pool()));
     shared.certificate = &certificate;
     shared.token = proven(shared.texts[2], shared.keys, shared.policy);
-    for (i = 0; i < THREADS; i++) {
-        assert_int_equal(apr_thread_create(&threads[i], NULL, work, &shared, support_pool()), APR_SUCCESS);
-    }
-    for (i = 0; i < THREADS; i++) {
-        apr_status_t mistakes = -1;
-        assert_int_equal(apr_thread_join(&mistakes, threads[i]), APR_SUCCESS);
-        assert_int_equal(mistakes, 0);
-    }
+    threads_run(THREADS, work, &shared);
     mto_token_release(shared.token);
 }
 

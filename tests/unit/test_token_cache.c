@@ -2,10 +2,10 @@
  * 2 of "One request"; THREATS, "cache poisoning").
  */
 #include "support.h"
+#include "threads.h"
 
 #include "core/token_cache.h"
 
-#include <apr_thread_proc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -404,12 +404,11 @@ typedef struct {
 } shared_t;
 
 /* Looks for tokens and puts those that are not there, as requests do; returns how many were not what was asked for. */
-static void *APR_THREAD_FUNC work(apr_thread_t *thread, void *data)
+static int work(void *data, int thread)
 {
-    shared_t    *shared = data;
-    apr_status_t mistakes = 0;
-    unsigned     at = (unsigned)(uintptr_t)thread >> 4;
-    int          i;
+    shared_t *shared = data;
+    unsigned  at = (unsigned)thread;
+    int       i, mistakes = 0;
 
     for (i = 0; i < ROUNDS; i++) {
         unsigned     number = (at = at * 1103515245 + 12345) >> 16;
@@ -426,14 +425,12 @@ static void *APR_THREAD_FUNC work(apr_thread_t *thread, void *data)
         }
         mto_token_release(found);
     }
-    apr_thread_exit(thread, mistakes);
-    return NULL;
+    return mistakes;
 }
 
 static void threads_share_a_cache(const void *data)
 {
     const size_row_t        *row = data;
-    apr_thread_t            *threads[THREADS];
     mto_token_cache_counts_t counts;
     shared_t                 shared;
     int                      i;
@@ -443,14 +440,7 @@ static void threads_share_a_cache(const void *data)
         shared.keys[i] = key_of(shared.cache, i);
         shared.tokens[i] = numbered(i, i % 5 == 0 ? 10 : 3600);
     }
-    for (i = 0; i < THREADS; i++) {
-        assert_int_equal(apr_thread_create(&threads[i], NULL, work, &shared, support_pool()), APR_SUCCESS);
-    }
-    for (i = 0; i < THREADS; i++) {
-        apr_status_t mistakes = -1;
-        assert_int_equal(apr_thread_join(&mistakes, threads[i]), APR_SUCCESS);
-        assert_int_equal(mistakes, 0);
-    }
+    threads_run(THREADS, work, &shared);
     counts = counts_of(shared.cache);
     assert_int_equal(counts.hits + counts.misses, THREADS * ROUNDS);
     assert_true(counts.entries <= row->entries);

@@ -1,7 +1,7 @@
 /* trust: what is remembered and for how long, the chain, the files it is made of, threads (DESIGN section 3). */
 #include "hierarchy.h"
+#include "threads.h"
 
-#include <apr_thread_proc.h>
 #include <string.h>
 
 #define GOOD      MTO_CHAIN_GOOD
@@ -277,40 +277,29 @@ typedef struct {
     mto_trust_t      *trust;
     mto_certificate_t leaves[LEAVES];
     mto_chain_t       wanted[LEAVES];
-    int               wrong[THREADS];
 } shared_t;
 
-typedef struct {
-    shared_t *shared;
-    int       number;
-} worker_t;
-
-static void *APR_THREAD_FUNC verify_often(apr_thread_t *thread, void *data)
+static int verify_often(void *data, int number)
 {
-    const worker_t *worker = data;
-    shared_t       *shared = worker->shared;
-    mto_trust_t    *trust = mto_trust_retain(shared->trust);
-    char            detail[160];
-    int             i;
+    shared_t    *shared = data;
+    mto_trust_t *trust = mto_trust_retain(shared->trust);
+    char         detail[160];
+    int          i, mistakes = 0;
 
-    (void)thread;
     for (i = 0; i < 3000; i++) {
-        int which = (i + worker->number) % LEAVES;
+        int which = (i + number) % LEAVES;
 
-        shared->wrong[worker->number] +=
+        mistakes +=
             mto_trust_verify(trust, &shared->leaves[which], NOW + i, detail, sizeof detail) != shared->wanted[which];
     }
     mto_trust_release(trust);
-    return NULL;
+    return mistakes;
 }
 
 static void threads_may_verify_side_by_side(const void *unused)
 {
-    shared_t      shared = {.trust = trust_of(ca_both(), crls_leaf_revoked())};
-    worker_t      workers[THREADS];
-    apr_thread_t *threads[THREADS];
-    apr_status_t  status;
-    int           i;
+    shared_t shared = {.trust = trust_of(ca_both(), crls_leaf_revoked())};
+    int      i;
 
     (void)unused;
     for (i = 0; i < LEAVES; i++) {
@@ -319,14 +308,7 @@ static void threads_may_verify_side_by_side(const void *unused)
         shared.leaves[i] = certificate_der(make_leaf((specification_t){.serial = is_revoked ? 66 : 100 + i}));
         shared.wanted[i] = is_revoked ? REVOKED : GOOD;
     }
-    for (i = 0; i < THREADS; i++) {
-        workers[i] = (worker_t){&shared, i};
-        assert_int_equal(apr_thread_create(&threads[i], NULL, verify_often, &workers[i], support_pool()), APR_SUCCESS);
-    }
-    for (i = 0; i < THREADS; i++) {
-        assert_int_equal(apr_thread_join(&status, threads[i]), APR_SUCCESS);
-        assert_int_equal(shared.wrong[i], 0);
-    }
+    threads_run(THREADS, verify_often, &shared);
     mto_trust_release(shared.trust);
     mto_trust_release(NULL);
 }

@@ -1,5 +1,6 @@
 """A real authorization server: installs tests/as outside of the source tree, runs it as a child process, and asks it for tokens."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -19,7 +20,7 @@ from support import environment
 from support.client import Connection, tls_context
 from support.encoding import encode
 from support.keys import unsigned
-from support.server import free_ports
+from support.server import accepts, free_ports
 
 SOURCE = environment.SOURCE / "tests" / "as"
 INSTALLED = ["package.json", "package-lock.json", ".npmrc"]
@@ -48,6 +49,25 @@ def install():
             assert ran.returncode == 0, f"npm ci in {home} failed:\n{ran.stdout}"
             done.write_bytes(wanted)
     return home
+
+
+@contextlib.contextmanager
+def running(text, home, port):
+    """A program for node with this text, run in `home`, from when it accepts on that port."""
+    program = install() / f"program-{port}.mjs"
+    program.write_text(text)
+    with open(home / "output", "wb") as output:
+        process = subprocess.Popen(["node", str(program)], cwd=home, stdout=output, stderr=output)
+    try:
+        end = time.monotonic() + START_SECONDS
+        while not accepts(port):
+            assert process.poll() is None and time.monotonic() < end, (home / "output").read_text(errors="replace")[-4000:]
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+        program.unlink()
 
 
 def _install_directory():

@@ -92,6 +92,10 @@ class Redis(Cache):
     def set(self, key, value):
         self.ask("SET", key, value)
 
+    def lock(self):
+        """It wants a password: connections from now on have errors for answers, until it is started anew."""
+        self.ask("CONFIG", "SET", "requirepass", "secret")
+
     def fill(self):
         """No room for anything more."""
         self.ask("CONFIG", "SET", "maxmemory", "1")

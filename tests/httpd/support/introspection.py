@@ -1,6 +1,7 @@
 """What the tests of introspection share: an issuer that knows tokens by name, blocks that ask it, and what an answer looks like."""
 
 import json
+import re
 import time
 import urllib.parse
 
@@ -72,6 +73,15 @@ def asking(fake, jwks, secret, *lines, cache=None, name="", iss=ISS, audience=AU
     if cache:
         said.append(f"MTLSOAuthIntrospectionCache {cache}")
     return issuer(iss, jwks, *said, name=name, audience=audience)
+
+
+def pauses(server, words, begin):
+    """For how many seconds somebody who fails is left alone, each time that the log says so in these words. Each pause is twice
+    as long as the one before, which was over by then; `begin` is when the failures began."""
+    found = [int(seconds) for seconds in re.findall(rf"{words} (\d+) s", "\n".join(server.lines()))]
+    assert found == [1, 2, 4, 8, 16][:len(found)], found
+    assert sum(found[:-1]) <= time.monotonic() - begin, found
+    return found
 
 
 def unavailable(answer):

@@ -67,6 +67,15 @@ class Asker:
             return list(pool.map(self.fresh, tokens))
 
 
+def ask(server, pki, token, certificate=None):
+    """One request over a connection of its own."""
+    connection = Connection(server.port, "localhost", tls_context(pki.authority.path, certificate))
+    try:
+        return connection.request(PATH, token)
+    finally:
+        connection.close()
+
+
 def unavailable(answer):
     """Keys could not be had: 503, Retry-After in seconds, nothing about the token."""
     assert (answer.status, answer.refusal) == (503, "keys_unavailable"), answer

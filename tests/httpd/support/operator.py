@@ -46,6 +46,15 @@ class Traffic:
                              for one in (None, pki.owner)]
         self.ask, self._ask_owner = (one.request for one in self._connections)
 
+    def of_all_sorts(self, *client_ids):
+        """Some that are refused, some that are let in, one of each of these clients."""
+        for code in ("no_token", "token_malformed", "token_expired", "audience_mismatch", "binding_missing"):
+            self.refused(code)
+        self.admitted(bound=True)
+        for client_id in client_ids:
+            self.admitted(client_id=client_id)
+        self.admitted(PARTNER, bound=True)
+
     def close(self):
         """Lets go of the children: they end only then."""
         for one in self._connections:
