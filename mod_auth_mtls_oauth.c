@@ -26,6 +26,7 @@
 #include "httpd/shared_cache.h"
 #include "httpd/status.h"
 #include "httpd/trusted_proxy.h"
+#include "httpd/warnings.h"
 #include "httpd/whoami.h"
 
 #include <http_core.h>
@@ -142,7 +143,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     (void)ptemp;
     /* httpd reads its configuration twice at start; the first time nothing is served with it. */
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
-        mto_checks_log(main_server);
+        mto_warnings_log(main_server);
         mto_refresh_prepare(main_server);
         mto_counting_prepare(main_server);
         mto_shared_cache_prepare(pconf, main_server);
