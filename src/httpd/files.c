@@ -14,6 +14,20 @@ apr_time_t mto_file_modified(const char *name)
     return stat(name, &now) == 0 ? apr_time_from_sec((apr_time_t)now.st_mtim.tv_sec) + now.st_mtim.tv_nsec / 1000 : 0;
 }
 
+apr_time_t mto_source_modified(const mto_key_source_t *source)
+{
+    apr_time_t last = source->jwks_file != NULL ? mto_file_modified(source->jwks_file) : 0;
+    int        i;
+
+    for (i = 0; source->public_key_files != NULL && i < source->public_key_files->nelts; i++) {
+        apr_time_t when =
+            mto_file_modified(APR_ARRAY_IDX(source->public_key_files, i, const mto_public_key_file_t).file);
+
+        last = when > last ? when : last;
+    }
+    return last;
+}
+
 static void add(apr_array_header_t *files, const char *directive, const char *name)
 {
     mto_named_file_t *file;

@@ -66,10 +66,13 @@ static void print_source(request_rec *r, const mto_view_t *view, const mto_view_
     const mto_keys_report_t *keys = &row->keys;
 
     if (keys->is_local) {
-        pair(r, "Keys", "from files");
+        pair(r, "Key files changed", when(r, view->now, row->keys_modified));
     }
     else {
         pair(r, "Keys fetched", when(r, view->now, keys->fetched));
+        if (row->keys_end > 0) {
+            pair(r, row->keys_end > view->now ? "Good until" : "Used no more", when(r, view->now, row->keys_end));
+        }
         pair(r, "Next fetch",
              keys->is_fetching                 ? "under way"
              : keys->next_attempt <= view->now ? "due"
