@@ -27,6 +27,7 @@
 #include "httpd/shared_cache.h"
 #include "httpd/status.h"
 #include "httpd/trusted_proxy.h"
+#include "httpd/warnings.h"
 #include "httpd/whoami.h"
 
 #include <http_core.h>
@@ -151,7 +152,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     (void)plog;
     (void)ptemp;
     if (!is_first_reading()) {
-        mto_checks_log(main_server);
+        mto_warnings_log(main_server);
         mto_refresh_prepare(main_server);
         mto_counting_prepare(main_server);
         mto_shared_cache_prepare(pconf, main_server);

@@ -1,8 +1,10 @@
 #include "httpd/checks.h"
 
 #include "httpd/answer.h"
+#include "httpd/checks_private.h"
 #include "httpd/directives.h"
 #include "httpd/servers.h"
+#include "httpd/warnings.h"
 
 #include <apr_strings.h>
 #include <http_core.h>
@@ -13,115 +15,60 @@
 
 APLOG_USE_MODULE(auth_mtls_oauth);
 
-static void warn(apr_pool_t *pool, server_rec *server, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static void warn(apr_pool_t *pool, server_rec *server, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    APR_ARRAY_PUSH(mto_server_config_of(server)->warnings, const char *) = apr_pvsprintf(pool, format, arguments);
-    va_end(arguments);
-}
-
 /* --- Looking into the configuration as it was written ------------------------------------------------------------- */
 
-/* Other modules do not tell what they were told; the tree of directives does. */
-typedef int match_fn(const char *value);
-
-static int is_our_type(const char *value)
+static int is_our_type(const mto_said_t *said, apr_pool_t *pool)
 {
-    return strcasecmp(value, MTO_AUTH_TYPE) == 0;
+    return mto_said_is(said, "AuthType") && strcasecmp(mto_said_word(said, 0, pool), MTO_AUTH_TYPE) == 0;
 }
 
-static int is_client_auth(const char *value)
+static int is_client_auth(const mto_said_t *said, apr_pool_t *pool)
 {
-    return strcasecmp(value, MTO_CLIENT_AUTH_TYPE) == 0;
+    return mto_said_is(said, "AuthType") && strcasecmp(mto_said_word(said, 0, pool), MTO_CLIENT_AUTH_TYPE) == 0;
 }
 
-static int is_pass(const char *value)
+int mto_said_is_ours(const mto_said_t *said, apr_pool_t *pool)
 {
-    return strcasecmp(value, "pass") == 0;
+    return is_our_type(said, pool) || is_client_auth(said, pool);
 }
 
-static int is_no_ca(const char *value)
+int mto_said_asks_for_certificate(const mto_said_t *said, apr_pool_t *pool)
 {
-    return strcasecmp(value, "optional_no_ca") == 0;
-}
-
-static int is_fake_basic(const char *value)
-{
-    return strcasecmp(value, "FakeBasicAuth") == 0 || strcasecmp(value, "+FakeBasicAuth") == 0;
-}
-
-static int is_any(const char *value)
-{
-    return *value != '\0';
-}
-
-static int is_not_off(const char *value)
-{
-    return strcasecmp(value, "off") != 0;
-}
-
-static int is_off(const char *value)
-{
-    return strcasecmp(value, "off") == 0;
-}
-
-static int is_not_none(const char *value)
-{
-    return strcasecmp(value, "none") != 0;
-}
-
-static int is_virtual_host(const ap_directive_t *directive)
-{
-    return strcasecmp(directive->directive, "<VirtualHost") == 0;
-}
-
-static int has_value(const char *values, match_fn *matches, apr_pool_t *pool)
-{
-    while (*values != '\0') {
-        if (matches(ap_getword_conf(pool, &values))) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Whether a directive of that name with a matching value stands in this list or below it, virtual hosts aside. */
-static int has(const ap_directive_t *list, const char *name, match_fn *matches, apr_pool_t *pool)
-{
-    for (; list != NULL; list = list->next) {
-        if (strcasecmp(list->directive, name) == 0 && has_value(list->args, matches, pool)) {
-            return 1;
-        }
-        if (!is_virtual_host(list) && has(list->first_child, name, matches, pool)) {
-            return 1;
-        }
-    }
-    return 0;
+    return mto_said_is(said, "SSLVerifyClient") && !mto_said_has(said, "none", pool);
 }
 
 /* What the directives of one server, or of all servers together, say. */
 typedef struct {
-    int our_type, tls, clear_text_meant, asks, wants;
-    int client_auth, passes, no_ca, trusts_names;
+    int our_type, clear_text_meant, wants, client_auth, passes;
+    int tls, speaks_of_tls, asks, speaks_of_asking;
 } scope_t;
 
-static scope_t look(const ap_directive_t *list, apr_pool_t *pool)
+static void look_at(scope_t *scope, const mto_said_t *said, apr_pool_t *pool)
 {
-    scope_t scope;
+    scope->our_type |= is_our_type(said, pool);
+    scope->client_auth |= is_client_auth(said, pool);
+    scope->speaks_of_tls |= mto_said_is(said, "SSLEngine");
+    scope->tls |= mto_said_is(said, "SSLEngine") && !mto_said_has(said, "off", pool);
+    scope->clear_text_meant |= mto_said_is(said, "MTLSOAuthRequireTLS") && mto_said_has(said, "off", pool);
+    scope->speaks_of_asking |= mto_said_is(said, "SSLVerifyClient") && said->place == NULL;
+    scope->asks |= mto_said_asks_for_certificate(said, pool);
+    scope->wants |= mto_said_is(said, "MTLSOAuthUseMutualTLS") && !mto_said_has(said, "none", pool);
+    scope->passes |= mto_said_is(said, "MTLSOAuthOtherClients") && mto_said_has(said, "pass", pool);
+}
 
-    scope.our_type = has(list, "AuthType", is_our_type, pool);
-    scope.tls = has(list, "SSLEngine", is_not_off, pool);
-    scope.clear_text_meant = has(list, "MTLSOAuthRequireTLS", is_off, pool);
-    scope.asks = has(list, "SSLVerifyClient", is_not_none, pool);
-    scope.wants = has(list, "MTLSOAuthUseMutualTLS", is_not_none, pool);
-    scope.client_auth = has(list, "AuthType", is_client_auth, pool);
-    scope.passes = has(list, "MTLSOAuthOtherClients", is_pass, pool);
-    scope.no_ca = has(list, "SSLVerifyClient", is_no_ca, pool);
-    scope.trusts_names = has(list, "SSLUserName", is_any, pool) || has(list, "SSLOptions", is_fake_basic, pool);
+/* What stands in that <VirtualHost> itself; NULL: outside of all. */
+static scope_t look(const apr_array_header_t *all, const ap_directive_t *host, apr_pool_t *pool)
+{
+    scope_t scope = {0};
+    int     i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const mto_said_t *said = &APR_ARRAY_IDX(all, i, const mto_said_t);
+
+        if (said->host == host) {
+            look_at(&scope, said, pool);
+        }
+    }
     return scope;
 }
 
@@ -146,124 +93,128 @@ static int has_proxies(const server_rec *server)
     return proxies != NULL && proxies->nelts > 0;
 }
 
-static void warn_of_client_auth(apr_pool_t *pool, server_rec *server, const scope_t *scope, const char *where)
+static void warn_of_client_auth(const mto_checks_t *checks, server_rec *server, const scope_t *scope, const char *where)
 {
     if (mto_server_config_of(server)->clients == NULL && !scope->passes) {
-        warn(pool, server,
-             "%s: AuthType " MTO_CLIENT_AUTH_TYPE ", but no client: every client ends as client_unknown; add "
-             "MTLSOAuthClientsFile or an <MTLSOAuthClient> section",
-             where);
+        mto_warn(checks->pool, server,
+                 "add there: MTLSOAuthClientsFile conf/clients.json\n"
+                 "or an <MTLSOAuthClient> section for each client",
+                 "%s: AuthType " MTO_CLIENT_AUTH_TYPE ", but no client: every client ends as client_unknown", where);
     }
     if ((!scope->tls || !scope->asks) && !has_proxies(server)) {
-        warn(pool, server,
-             "%s: AuthType " MTO_CLIENT_AUTH_TYPE
-             ", but the client's certificate is never asked for: every client ends "
-             "as client_certificate_missing; add \"SSLEngine on\" and \"SSLVerifyClient optional_no_ca\"",
-             where);
+        mto_warn(checks->pool, server,
+                 scope->tls ? "add there: SSLVerifyClient optional_no_ca"
+                            : "add there: SSLEngine on\nand: SSLVerifyClient optional_no_ca",
+                 "%s: AuthType " MTO_CLIENT_AUTH_TYPE ", but the client's certificate is never asked for: every client "
+                 "ends as client_certificate_missing",
+                 where);
     }
 }
 
-static void warn_of_scope(apr_pool_t *pool, server_rec *server, const scope_t *scope, const char *where)
+static void warn_of_scope(const mto_checks_t *checks, server_rec *server, const scope_t *scope)
 {
-    if (scope->no_ca && scope->trusts_names && (scope->our_type || scope->client_auth)) {
-        warn(pool, server,
-             "%s: SSLUserName or FakeBasicAuth beside \"SSLVerifyClient optional_no_ca\": anybody can make a "
-             "certificate with any name in it; take users from this module, or trust names in another virtual host",
-             where);
-    }
+    const char *where = mto_server_title(server, checks->main_server, checks->pool);
+
     if (scope->client_auth) {
-        warn_of_client_auth(pool, server, scope, where);
+        warn_of_client_auth(checks, server, scope, where);
     }
     if (!scope->our_type) {
         return;
     }
     if (mto_server_config_of(server)->policies->nelts == 0) {
-        warn(pool, server,
-             "%s: AuthType " MTO_AUTH_TYPE ", but no issuer: every token ends as issuer_unknown; add an "
-             "<MTLSOAuthIssuer> section",
-             where);
+        mto_warn(checks->pool, server,
+                 "add there: <MTLSOAuthIssuer https://your.issuer>, MTLSOAuthAudience https://this.api, "
+                 "</MTLSOAuthIssuer>",
+                 "%s: AuthType " MTO_AUTH_TYPE ", but no issuer: every token ends as issuer_unknown", where);
     }
     if (!scope->tls && !scope->clear_text_meant && !has_proxies(server)) {
-        warn(pool, server,
-             "%s: AuthType " MTO_AUTH_TYPE " without TLS: every token ends as tls_required; add \"SSLEngine on\", or "
-             "\"MTLSOAuthRequireTLS off\" if TLS ends in front of this server",
-             where);
+        mto_warn(checks->pool, server,
+                 "add there: SSLEngine on\n"
+                 "or, if TLS ends in front of this server: MTLSOAuthRequireTLS off",
+                 "%s: AuthType " MTO_AUTH_TYPE " without TLS: every token ends as tls_required", where);
     }
     else if (scope->tls && !scope->asks && !has_proxies(server) && (scope->wants || wants_certificates(server))) {
-        warn(pool, server,
-             "%s: SSLVerifyClient never asks for the client certificate that bound tokens need: they end as "
-             "certificate_missing; add \"SSLVerifyClient optional_no_ca\"",
-             where);
+        mto_warn(checks->pool, server, "add there: SSLVerifyClient optional_no_ca",
+                 "%s: SSLVerifyClient never asks for the client certificate that bound tokens need: they end as "
+                 "certificate_missing",
+                 where);
     }
 }
 
-static server_rec *server_defined_at(server_rec *main_server, const ap_directive_t *section)
+server_rec *mto_checks_server(const mto_checks_t *checks, const ap_directive_t *host)
 {
     server_rec *server;
 
-    for (server = main_server->next; server != NULL; server = server->next) {
-        if (server->defn_name != NULL && strcmp(server->defn_name, section->filename) == 0
-            && server->defn_line_number == (unsigned)section->line_num) {
+    for (server = checks->main_server->next; host != NULL && server != NULL; server = server->next) {
+        if (server->defn_name != NULL && strcmp(server->defn_name, host->filename) == 0
+            && server->defn_line_number == (unsigned)host->line_num) {
             return server;
         }
     }
-    return NULL;
+    return checks->main_server;
 }
 
 /* A virtual host inherits what the main server says, and what its Locations say. */
-static void check_scopes(apr_pool_t *pool, server_rec *main_server)
+static void check_scopes(const mto_checks_t *checks)
 {
-    const ap_directive_t *section;
-    scope_t               outer = look(ap_conftree, pool), all = outer;
+    scope_t outer = look(checks->all, NULL, checks->pool), any = outer;
+    int     i;
 
-    for (section = ap_conftree; section != NULL; section = section->next) {
-        server_rec *server = is_virtual_host(section) ? server_defined_at(main_server, section) : NULL;
-        scope_t     scope;
+    for (i = 0; i < checks->all->nelts; i++) {
+        const mto_said_t *said = &APR_ARRAY_IDX(checks->all, i, const mto_said_t);
+        server_rec       *server = checks->main_server;
+        scope_t           scope;
 
-        if (server == NULL) {
+        if (mto_said_is(said, "<VirtualHost")) {
+            server = mto_checks_server(checks, said->directive);
+        }
+        if (server == checks->main_server) {
             continue;
         }
-        scope = look(section->first_child, pool);
-        all.tls |= scope.tls;
-        all.asks |= scope.asks;
-        all.clear_text_meant |= scope.clear_text_meant;
-        scope.tls |= outer.tls;
-        scope.asks |= outer.asks;
+        scope = look(checks->all, said->directive, checks->pool);
+        any.tls |= scope.tls;
+        any.asks |= scope.asks;
+        any.clear_text_meant |= scope.clear_text_meant;
+        scope.tls |= outer.tls && !scope.speaks_of_tls;
+        scope.asks |= outer.asks && !scope.speaks_of_asking;
         scope.clear_text_meant |= outer.clear_text_meant;
         scope.wants |= outer.wants;
-        all.no_ca |= scope.no_ca;
-        scope.no_ca |= outer.no_ca;
-        scope.trusts_names |= outer.trusts_names;
-        warn_of_scope(pool, server, &scope,
-                      apr_psprintf(pool, "virtual host %s (%s:%d)", server->server_hostname, section->filename,
-                                   section->line_num));
+        warn_of_scope(checks, server, &scope);
     }
-    warn_of_scope(pool, main_server, &all, "main server");
+    warn_of_scope(checks, checks->main_server, &any);
+}
+
+/* --- Policies ----------------------------------------------------------------------------------------------------- */
+
+/* Inherited blocks have been spoken of at the main server. */
+static int is_told_here(const mto_checks_t *checks, const server_rec *server, const mto_policy_t *policy)
+{
+    return server == checks->main_server
+           || !mto_block_is_in(mto_issuer_of(policy)->block, mto_server_config_of(checks->main_server)->blocks);
+}
+
+static const char *section_of(const mto_checks_t *checks, const mto_policy_t *policy)
+{
+    return apr_psprintf(checks->pool, "%s: <MTLSOAuthIssuer %s%s%s>", mto_issuer_of(policy)->block->where,
+                        policy->issuer, policy->name != NULL ? " " : "", policy->name != NULL ? policy->name : "");
 }
 
 /* A report that is not stricter than what is enforced finds nothing, and looks as if there were nothing to find. */
-static void check_reports(apr_pool_t *pool, server_rec *server)
+static void check_report(const mto_checks_t *checks, server_rec *server, const mto_policy_t *policy)
 {
-    const apr_array_header_t *policies = mto_server_config_of(server)->policies;
-    int                       i;
+    const mto_settings_t *settings = &policy->settings;
 
-    for (i = 0; i < policies->nelts; i++) {
-        const mto_policy_t   *policy = APR_ARRAY_IDX(policies, i, const mto_policy_t *);
-        const mto_settings_t *settings = &policy->settings;
-
-        if (settings->report_mutual_tls != MTO_MUTUAL_TLS_NONE
-            && settings->report_mutual_tls <= settings->use_mutual_tls) {
-            warn(pool, server,
-                 "<MTLSOAuthIssuer %s>: MTLSOAuthReportMutualTLS %s reports nothing beside MTLSOAuthUseMutualTLS %s; "
-                 "make "
-                 "the former stricter, or \"MTLSOAuthReportMutualTLS off\"",
-                 policy->issuer, mto_word_of(mto_report_mutual_tls_words, settings->report_mutual_tls),
-                 mto_word_of(mto_mutual_tls_words, settings->use_mutual_tls));
-        }
+    if (settings->report_mutual_tls == MTO_MUTUAL_TLS_NONE || settings->report_mutual_tls > settings->use_mutual_tls) {
+        return;
     }
+    mto_warn(checks->pool, server,
+             settings->use_mutual_tls == MTO_MUTUAL_TLS_REQUIRED
+                 ? "write there: MTLSOAuthReportMutualTLS off"
+                 : "write there: MTLSOAuthReportMutualTLS required\nor: MTLSOAuthReportMutualTLS off",
+             "%s: MTLSOAuthReportMutualTLS %s reports nothing beside MTLSOAuthUseMutualTLS %s",
+             section_of(checks, policy), mto_word_of(mto_report_mutual_tls_words, settings->report_mutual_tls),
+             mto_word_of(mto_mutual_tls_words, settings->use_mutual_tls));
 }
-
-/* --- FAPI --------------------------------------------------------------------------------------------------------- */
 
 /* Whether anything tells this server that a token of the issuer has been revoked before it ends. */
 static int sees_revocation(const server_rec *server, const mto_issuer_t *issuer)
@@ -272,38 +223,71 @@ static int sees_revocation(const server_rec *server, const mto_issuer_t *issuer)
 }
 
 /* FAPI 2.0 Security Profile section 5.3.4: a resource server verifies that a token is not revoked. */
-static void check_fapi(apr_pool_t *pool, server_rec *server)
+static void check_fapi(const mto_checks_t *checks, server_rec *server, const mto_policy_t *policy)
 {
-    const apr_array_header_t *policies = mto_server_config_of(server)->policies;
-    int                       i;
+    if (policy->settings.profile == MTO_PROFILE_FAPI2 && !sees_revocation(server, mto_issuer_of(policy))) {
+        mto_warn(checks->pool, server,
+                 "add there: MTLSOAuthIntrospectionURI https://your.issuer/introspect\n"
+                 "and: MTLSOAuthIntrospectJWT on\n"
+                 "or, outside of the section: MTLSOAuthDenyFile conf/denied",
+                 "%s: MTLSOAuthProfile fapi2 wants revoked tokens refused, and nothing here tells of them",
+                 section_of(checks, policy));
+    }
+}
 
-    for (i = 0; i < policies->nelts; i++) {
-        const mto_policy_t *policy = APR_ARRAY_IDX(policies, i, const mto_policy_t *);
+/* Whether a Location that holds in the server's asks for more than its sections do. */
+static int demands_more(const mto_checks_t *checks, const server_rec *server, const char *directive, const char *word)
+{
+    int i;
 
-        if (policy->settings.profile == MTO_PROFILE_FAPI2 && !sees_revocation(server, mto_issuer_of(policy))) {
-            warn(pool, server,
-                 "<MTLSOAuthIssuer %s>: MTLSOAuthProfile fapi2 wants revoked tokens refused, and nothing here tells "
-                 "of them; add MTLSOAuthIntrospectionURI with MTLSOAuthIntrospectJWT on, or MTLSOAuthDenyFile",
-                 policy->issuer);
+    for (i = 0; i < checks->all->nelts; i++) {
+        const mto_said_t *said = &APR_ARRAY_IDX(checks->all, i, const mto_said_t);
+
+        if (said->place != NULL && mto_said_is(said, directive)
+            && (word != NULL ? mto_said_has(said, word, checks->pool) : !mto_said_has(said, "any", checks->pool))
+            && (said->host == NULL || mto_checks_server(checks, said->host) == server)) {
+            return 1;
         }
     }
+    return 0;
+}
+
+/* A token for another service that a thief, or that service itself, brings here. A bound one they cannot use. */
+static void check_audience(const mto_checks_t *checks, server_rec *server, const mto_policy_t *policy)
+{
+    if (policy->audiences != NULL || policy->settings.use_mutual_tls == MTO_MUTUAL_TLS_REQUIRED
+        || demands_more(checks, server, "MTLSOAuthAudience", NULL)
+        || demands_more(checks, server, "MTLSOAuthUseMutualTLS", "required")) {
+        return;
+    }
+    mto_warn(checks->pool, server,
+             "write there what aud is in tokens for this server: MTLSOAuthAudience https://this.api\n"
+             "or let none in that its client cannot prove: MTLSOAuthUseMutualTLS required",
+             "%s: MTLSOAuthAudience any, and tokens need not be bound: whoever gets hold of a token for any other "
+             "service of the issuer is let in with it",
+             section_of(checks, policy));
 }
 
 /* --- Expressions that come too early ------------------------------------------------------------------------------ */
 
 /* httpd holds "Require expr" against a request before it has authenticated anybody; where that refuses, it never does,
  * unless the expression names REMOTE_USER. */
-static void check_expressions(apr_pool_t *pool, server_rec *main_server, const ap_directive_t *list)
+static void check_expressions(const mto_checks_t *checks)
 {
-    for (; list != NULL; list = list->next) {
-        if (strcasecmp(list->directive, "Require") == 0 && strstr(list->args, "oauth_claim") != NULL
-            && strstr(list->args, "REMOTE_USER") == NULL) {
-            warn(pool, main_server,
-                 "%s:%d: Require %s: is decided before there is a token, and refuses with 403 unless it stands in a "
-                 "<RequireAny> with a line that needs a user; write \"%%{REMOTE_USER} != '' && ...\"",
-                 list->filename, list->line_num, list->args);
+    int i;
+
+    for (i = 0; i < checks->all->nelts; i++) {
+        const mto_said_t     *said = &APR_ARRAY_IDX(checks->all, i, const mto_said_t);
+        const ap_directive_t *directive = said->directive;
+
+        if (mto_said_is(said, "Require") && strstr(directive->args, "oauth_claim") != NULL
+            && strstr(directive->args, "REMOTE_USER") == NULL) {
+            mto_warn(checks->pool, mto_checks_server(checks, said->host),
+                     "write there: Require expr %{REMOTE_USER} != '' && ...",
+                     "%s: Require %s: is decided before there is a token, and refuses with 403 unless it stands in a "
+                     "<RequireAny> with a line that needs a user",
+                     mto_said_where(directive, checks->pool), directive->args);
         }
-        check_expressions(pool, main_server, list->first_child);
     }
 }
 
@@ -323,63 +307,64 @@ static int same_paths(const apr_array_header_t *a, const apr_array_header_t *b)
     return a->nelts == b->nelts;
 }
 
+static int same_users(const mto_policy_t *a, const mto_policy_t *b)
+{
+    return strcmp(a->issuer, b->issuer) != 0
+           && same_paths(a->settings.remote_user_claims, b->settings.remote_user_claims)
+           && strcmp(a->settings.remote_user_suffix, b->settings.remote_user_suffix) == 0;
+}
+
 /* One warning a server: the first two issuers whose users have the same names. */
-static void check_users(apr_pool_t *pool, server_rec *server, const server_rec *main_server)
+static void check_users(const mto_checks_t *checks, server_rec *server)
 {
     const apr_array_header_t *policies = mto_server_config_of(server)->policies;
-    const apr_array_header_t *main_blocks = mto_server_config_of(main_server)->blocks;
     int                       i, j;
 
     for (i = 0; i < policies->nelts; i++) {
         for (j = 0; j < i; j++) {
-            const mto_issuer_t *a = mto_issuer_of(APR_ARRAY_IDX(policies, j, const mto_policy_t *));
-            const mto_issuer_t *b = mto_issuer_of(APR_ARRAY_IDX(policies, i, const mto_policy_t *));
+            const mto_policy_t *a = APR_ARRAY_IDX(policies, j, const mto_policy_t *);
+            const mto_policy_t *b = APR_ARRAY_IDX(policies, i, const mto_policy_t *);
 
-            if (strcmp(a->policy.issuer, b->policy.issuer) == 0
-                || !same_paths(a->policy.settings.remote_user_claims, b->policy.settings.remote_user_claims)
-                || strcmp(a->policy.settings.remote_user_suffix, b->policy.settings.remote_user_suffix) != 0) {
-                continue;
+            if (same_users(a, b) && (is_told_here(checks, server, a) || is_told_here(checks, server, b))) {
+                mto_warn(checks->pool, server, "add to one of them: MTLSOAuthRemoteUserSuffix @its-name",
+                         "%s and %s: the same user name may come from both and be two persons", section_of(checks, a),
+                         section_of(checks, b));
+                return;
             }
-            /* Two inherited blocks have been warned of at the main server. */
-            if (server != main_server && mto_block_is_in(a->block, main_blocks)
-                && mto_block_is_in(b->block, main_blocks)) {
-                continue;
-            }
-            warn(pool, server,
-                 "<MTLSOAuthIssuer %s> and <MTLSOAuthIssuer %s>: the same user name may come from both and be two "
-                 "persons; "
-                 "add MTLSOAuthRemoteUserSuffix to one of them",
-                 a->policy.issuer, b->policy.issuer);
-            return;
         }
     }
+}
+
+static void check_policies(const mto_checks_t *checks, server_rec *server)
+{
+    const apr_array_header_t *policies = mto_server_config_of(server)->policies;
+    int                       i;
+
+    for (i = 0; i < policies->nelts; i++) {
+        const mto_policy_t *policy = APR_ARRAY_IDX(policies, i, const mto_policy_t *);
+
+        check_report(checks, server, policy);
+        check_fapi(checks, server, policy);
+        if (is_told_here(checks, server, policy)) {
+            check_audience(checks, server, policy);
+        }
+    }
+    check_users(checks, server);
 }
 
 void mto_checks_collect(apr_pool_t *pool, server_rec *main_server)
 {
-    server_rec *server;
+    mto_checks_t checks = {pool, main_server, mto_tree_read(pool)};
+    server_rec  *server;
 
-    check_scopes(pool, main_server);
-    check_expressions(pool, main_server, ap_conftree);
+    check_scopes(&checks);
+    check_expressions(&checks);
+    mto_check_places(&checks);
+    mto_check_names(&checks);
+    mto_check_clock(&checks);
     for (server = main_server; server != NULL; server = server->next) {
         if (mto_server_is_own(server, main_server)) {
-            check_reports(pool, server);
-            check_fapi(pool, server);
-            check_users(pool, server, main_server);
-        }
-    }
-}
-
-void mto_checks_log(server_rec *main_server)
-{
-    server_rec *server;
-    int         i;
-
-    for (server = main_server; server != NULL; server = server->next) {
-        const apr_array_header_t *warnings = mto_server_config_of(server)->warnings;
-
-        for (i = 0; mto_server_is_own(server, main_server) && i < warnings->nelts; i++) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server, "%s", APR_ARRAY_IDX(warnings, i, const char *));
+            check_policies(&checks, server);
         }
     }
 }
@@ -390,15 +375,18 @@ int mto_checks_unprotected(request_rec *r)
 {
     static atomic_flag warned = ATOMIC_FLAG_INIT;
     const char        *type;
+    int                is_bearer;
 
     if (!ap_is_initial_req(r) || mto_exchange_of(r) != NULL || (type = ap_auth_type(r)) == NULL
-        || (!is_our_type(type) && !is_client_auth(type)) || atomic_flag_test_and_set(&warned)) {
+        || (strcasecmp(type, MTO_AUTH_TYPE) != 0 && strcasecmp(type, MTO_CLIENT_AUTH_TYPE) != 0)
+        || atomic_flag_test_and_set(&warned)) {
         return DECLINED;
     }
+    is_bearer = strcasecmp(type, MTO_AUTH_TYPE) == 0;
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                   "AuthType %s let a request to %s through without %s: no Require line that holds for it asks for a "
                   "user; add \"Require valid-user\", or say \"AuthType None\" where this is meant",
-                  is_our_type(type) ? MTO_AUTH_TYPE : MTO_CLIENT_AUTH_TYPE, ap_escape_logitem(r->pool, r->uri),
-                  is_our_type(type) ? "a token" : "authenticating the client");
+                  is_bearer ? MTO_AUTH_TYPE : MTO_CLIENT_AUTH_TYPE, ap_escape_logitem(r->pool, r->uri),
+                  is_bearer ? "a token" : "authenticating the client");
     return DECLINED;
 }

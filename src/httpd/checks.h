@@ -4,13 +4,9 @@
 
 #include <httpd.h>
 
-/* Adds to each server's warnings, each once: AuthType without TLS, without an issuer, or where SSLVerifyClient never
- * asks for the certificate that the policies want; issuers whose users cannot be told apart. After mto_servers_finish,
+/* Adds to each server's warnings, each once, what directives.md lists under DUMP_MTLS_OAUTH. After mto_servers_finish,
  * while the configuration tree is there. */
 void mto_checks_collect(apr_pool_t *pool, server_rec *main_server);
-
-/* Writes the collected warnings of all servers to the error log. */
-void mto_checks_log(server_rec *main_server);
 
 /* Warns once a process when a request under this module's AuthType is served without having been authenticated, since
  * no Require line asked for a user. Hook of the fixups phase; always DECLINED. */

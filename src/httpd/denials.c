@@ -2,6 +2,7 @@
 
 #include "httpd/directives.h"
 #include "httpd/servers.h"
+#include "httpd/warnings.h"
 
 #include <apr_strings.h>
 #include <http_log.h>
@@ -58,8 +59,20 @@ static mto_watched_object_t *list_of(apr_pool_t *pool, const server_rec *main_se
     return object;
 }
 
+/* A list of the main server is there for the virtual hosts too. */
+static int is_known(const server_rec *server, const server_rec *main_server, const char *issuer)
+{
+    if (server != main_server) {
+        return mto_server_knows(server, issuer);
+    }
+    while (server != NULL && !mto_server_knows(server, issuer)) {
+        server = server->next;
+    }
+    return server != NULL;
+}
+
 /* An entry for an issuer that no section is for denies nothing: probably a slip of the pen. */
-static void warn_of_issuers(apr_pool_t *pool, server_rec *server, const char *name)
+static void warn_of_issuers(apr_pool_t *pool, server_rec *server, const server_rec *main_server, const char *name)
 {
     mto_denylist_t *list = mto_denials_take(server);
     size_t          i;
@@ -67,12 +80,11 @@ static void warn_of_issuers(apr_pool_t *pool, server_rec *server, const char *na
     for (i = 0; i < mto_denylist_count(list); i++) {
         const char *issuer = mto_denylist_issuer_at(list, i);
 
-        if (issuer != NULL && !mto_server_knows(server, issuer)) {
-            APR_ARRAY_PUSH(mto_server_config_of(server)->warnings, const char *) = apr_psprintf(
-                pool,
-                DIRECTIVE " %s: iss=%s: no <MTLSOAuthIssuer> of this server has that ISS or NAME, so the line denies "
-                          "nothing here; write one that is there",
-                name, issuer);
+        if (issuer != NULL && !is_known(server, main_server, issuer)) {
+            mto_warn(pool, server, "write the ISS or NAME of a section that is there",
+                     DIRECTIVE " %s: iss=%s: no <MTLSOAuthIssuer> of this server has that ISS or NAME, so the line "
+                               "denies nothing here",
+                     name, issuer);
             break; /* one tells enough */
         }
     }
@@ -102,7 +114,7 @@ int mto_denials_finish(apr_pool_t *pool, server_rec *main_server)
             mistakes++;
             continue;
         }
-        warn_of_issuers(pool, server, config->deny_file);
+        warn_of_issuers(pool, server, main_server, config->deny_file);
     }
     return mistakes;
 }

@@ -7,6 +7,7 @@
 #include "httpd/section.h"
 #include "httpd/trusted_proxy.h"
 #include "httpd/values.h"
+#include "httpd/warnings.h"
 
 #include <apr_strings.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@ void *mto_server_config_create(apr_pool_t *pool, server_rec *server)
     config->own_headers = apr_array_make(pool, 2, sizeof(const char *));
     config->opaque_places = apr_array_make(pool, 2, sizeof(mto_directory_config_t *));
     config->token_cache = MTO_UNSET;
-    config->warnings = apr_array_make(pool, 2, sizeof(const char *));
+    config->warnings = apr_array_make(pool, 2, sizeof(mto_warning_t));
     return config;
 }
 

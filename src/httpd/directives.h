@@ -118,7 +118,7 @@ typedef struct {
     apr_array_header_t       *issuer_names;    /* mto_issuer_names_t of its Locations */
     mto_block_t              *open_block;      /* the section being read; NULL: none */
     const apr_array_header_t *policies;        /* finished: const mto_policy_t *, each the start of a mto_issuer_t */
-    apr_array_header_t       *warnings;        /* const char *: what is allowed and probably not meant */
+    apr_array_header_t       *warnings;        /* mto_warning_t: what is allowed and probably not meant */
     const char               *state_directory; /* MTLSOAuthStateDir of the main server; NULL: unset, "": off */
     apr_array_header_t       *keystores;       /* of the main server: mto_keystore_t *, all there are */
     apr_array_header_t       *watched;         /* of the main server: mto_watched_object_t *, all there are */

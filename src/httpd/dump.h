@@ -1,4 +1,5 @@
-/* httpd -t -D DUMP_MTLS_OAUTH: the finished policies of every server, in the words of the directives. */
+/* httpd -t -D DUMP_MTLS_OAUTH: the finished policies of every server, in the words of the directives, how old
+ * their keys and files are, and what is probably wrong. */
 #ifndef MTO_DUMP_H
 #define MTO_DUMP_H
 

@@ -1,6 +1,7 @@
 #include "httpd/introspection.h"
 
 #include "httpd/section.h"
+#include "httpd/warnings.h"
 
 #include <apr_hash.h>
 #include <apr_strings.h>
@@ -29,19 +30,6 @@ static void complain(finishing_t *finishing, server_rec *server, const char *for
                  apr_pvsprintf(finishing->pool, format, arguments));
     va_end(arguments);
     finishing->mistakes++;
-}
-
-static void warn(finishing_t *finishing, server_rec *server, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void warn(finishing_t *finishing, server_rec *server, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    APR_ARRAY_PUSH(mto_server_config_of(server)->warnings, const char *) =
-        apr_pvsprintf(finishing->pool, format, arguments);
-    va_end(arguments);
 }
 
 /* --- Opaque tokens ------------------------------------------------------------------------------------------------ */
@@ -257,7 +245,8 @@ static void check_secret(finishing_t *finishing, server_rec *server, const char 
     struct stat status;
 
     if (file != NULL && stat(file, &status) == 0 && (status.st_mode & S_IROTH) != 0) {
-        warn(finishing, server, "%s %s: everybody on this machine can read it; chmod o-r", directive, file);
+        mto_warn(finishing->pool, server, apr_pstrcat(finishing->pool, "chmod o-r ", file, NULL),
+                 "%s %s: everybody on this machine can read it", directive, file);
     }
 }
 
@@ -281,10 +270,13 @@ static void finish_issuer(finishing_t *finishing, server_rec *server, mto_issuer
     if (mto_block_is_in(issuer->block, mto_server_config_of(server)->blocks)) {
         check_secret(finishing, server, "MTLSOAuthIntrospectionClientSecretFile", written->secret_file);
         if (says_anything(written) && !issuer->policy.introspect_jwt && !opaque) {
-            warn(finishing, server,
-                 "<MTLSOAuthIssuer %s>: says how to ask the issuer, and about no token it is asked; add "
-                 "\"MTLSOAuthIntrospectJWT on\" or an MTLSOAuthOpaqueTokenIssuer that names it",
-                 issuer->policy.issuer);
+            mto_warn(finishing->pool, server,
+                     apr_pstrcat(finishing->pool,
+                                 "add there: MTLSOAuthIntrospectJWT on\nor, outside of the section: "
+                                 "MTLSOAuthOpaqueTokenIssuer ",
+                                 issuer->policy.name != NULL ? issuer->policy.name : issuer->policy.issuer, NULL),
+                     "%s: <MTLSOAuthIssuer %s>: says how to ask the issuer, and about no token it is asked",
+                     issuer->block->where, issuer->policy.issuer);
         }
     }
 }

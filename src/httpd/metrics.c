@@ -169,6 +169,16 @@ static void print_next(const output_t *out)
     }
 }
 
+static void print_modified(const output_t *out)
+{
+    time_of(out, out->row->keys_modified);
+}
+
+static void print_end(const output_t *out)
+{
+    time_of(out, out->row->keys_end);
+}
+
 static void print_clients_admitted(const output_t *out)
 {
     number(out, NULL, out->row->numbers.admitted);
@@ -248,6 +258,10 @@ static const family_t families[] = {
     {"mtls_oauth_keys_fetched_timestamp_seconds", "gauge", "When the keys in force were fetched.", ISSUERS,
      print_fetched},
     {"mtls_oauth_keys_next_fetch_timestamp_seconds", "gauge", "When keys are fetched next.", ISSUERS, print_next},
+    {"mtls_oauth_keys_end_timestamp_seconds", "gauge", "When fetched keys are used no more unless others are fetched.",
+     ISSUERS, print_end},
+    {"mtls_oauth_key_files_modified_timestamp_seconds", "gauge", "When the files were that keys are read from.",
+     ISSUERS, print_modified},
     {"mtls_oauth_clients_admitted_total", "counter", "OAuth clients authenticated by certificate.", CLIENTS,
      print_clients_admitted},
     {"mtls_oauth_clients_refused_total", "counter", "OAuth clients refused, by code (docs/refusals.md).", CLIENTS,

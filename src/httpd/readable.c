@@ -1,7 +1,7 @@
 #include "httpd/readable.h"
 
-#include "httpd/directives.h"
-#include "httpd/servers.h"
+#include "httpd/files.h"
+#include "httpd/warnings.h"
 
 #include <apr_strings.h>
 #include <apr_user.h>
@@ -22,82 +22,20 @@
 /* How long for the end of the process that gives them. */
 #define END_MS 1000
 
-typedef struct {
-    const char *directive, *name;
-} file_t;
-
-/* --- Which files -------------------------------------------------------------------------------------------------- */
-
-static void add(apr_array_header_t *files, const char *directive, const char *name)
-{
-    file_t file = {directive, name};
-    int    i;
-
-    for (i = 0; name != NULL && i < files->nelts; i++) {
-        const file_t *known = &APR_ARRAY_IDX(files, i, const file_t);
-
-        if (strcmp(known->name, name) == 0 && strcmp(known->directive, directive) == 0) {
-            return;
-        }
-    }
-    if (name != NULL && *name != '\0') {
-        APR_ARRAY_PUSH(files, file_t) = file;
-    }
-}
-
-static void add_object(apr_array_header_t *files, const mto_watched_object_t *object)
-{
-    const apr_array_header_t *its = mto_watched_object_files(object);
-    int                       i;
-
-    for (i = 0; i < its->nelts; i++) {
-        const mto_object_file_t *file = &APR_ARRAY_IDX(its, i, const mto_object_file_t);
-
-        if (!file->is_secret) {
-            add(files, file->directive, file->name);
-        }
-    }
-}
-
-static void add_keys(apr_array_header_t *files, const mto_key_source_t *source)
-{
-    int i;
-
-    add(files, "MTLSOAuthJWKSFile", source->jwks_file);
-    for (i = 0; source->public_key_files != NULL && i < source->public_key_files->nelts; i++) {
-        add(files, "MTLSOAuthPublicKeyFile",
-            APR_ARRAY_IDX(source->public_key_files, i, const mto_public_key_file_t).file);
-    }
-}
-
-/* Whom a server is believed to be by. Our own certificate goes with its key, which root alone may read. */
-static void add_outgoing(apr_array_header_t *files, const mto_source_settings_t *settings)
-{
-    add(files, "MTLSOAuthOutgoingCACertificateFile", settings->ca_file);
-}
-
 /* All that running processes read again, but secrets: those may be for root alone, and who has not learnt of a new one
  * is refused, not let in. */
 static apr_array_header_t *collect(apr_pool_t *pool, const server_rec *main_server)
 {
-    apr_array_header_t       *files = apr_array_make(pool, 8, sizeof(file_t));
-    const apr_array_header_t *watched = mto_server_config_of(main_server)->watched;
-    const apr_array_header_t *stores = mto_servers_keystores(main_server), *askers = mto_servers_askers(main_server);
+    const apr_array_header_t *all = mto_files_list(main_server, pool);
+    apr_array_header_t       *files = apr_array_make(pool, all->nelts + 1, sizeof(mto_named_file_t));
     int                       i;
 
-    for (i = 0; i < watched->nelts; i++) {
-        add_object(files, APR_ARRAY_IDX(watched, i, const mto_watched_object_t *));
-    }
-    for (i = 0; i < stores->nelts; i++) {
-        const mto_key_source_t *source = mto_keystore_source(APR_ARRAY_IDX(stores, i, const mto_keystore_t *));
+    for (i = 0; i < all->nelts; i++) {
+        const mto_named_file_t *file = &APR_ARRAY_IDX(all, i, const mto_named_file_t);
 
-        add_keys(files, source);
-        if (!mto_key_source_is_local(source)) {
-            add_outgoing(files, &source->settings);
+        if (!file->is_secret) {
+            APR_ARRAY_PUSH(files, mto_named_file_t) = *file;
         }
-    }
-    for (i = 0; i < askers->nelts; i++) {
-        add_outgoing(files, &mto_asker_settings(APR_ARRAY_IDX(askers, i, const mto_asker_t *))->outgoing);
     }
     return files;
 }
@@ -111,7 +49,7 @@ static void try_all(const apr_array_header_t *files, int out, apr_pool_t *pool, 
     int i, descriptor, answer, status = ap_run_drop_privileges(pool, main_server);
 
     for (i = 0; status == OK && i < files->nelts; i++) {
-        descriptor = open(APR_ARRAY_IDX(files, i, const file_t).name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        descriptor = open(APR_ARRAY_IDX(files, i, const mto_named_file_t).name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         answer = descriptor < 0 ? errno : 0;
         if (descriptor >= 0) {
             (void)close(descriptor);
@@ -185,7 +123,7 @@ static int ask(const apr_array_header_t *files, int *answers, apr_pool_t *pool, 
 
 /* --- What is told ------------------------------------------------------------------------------------------------- */
 
-static const char *remedy_of(int answer, apr_pool_t *pool)
+static const char *remedy_of(const mto_named_file_t *file, int answer, apr_pool_t *pool)
 {
     char *group;
 
@@ -195,23 +133,22 @@ static const char *remedy_of(int answer, apr_pool_t *pool)
     if (apr_gid_name_get(&group, ap_unixd_config.group_id, pool) != APR_SUCCESS) {
         group = apr_psprintf(pool, "#%ld", (long)ap_unixd_config.group_id);
     }
-    return apr_psprintf(pool, "\"chgrp %s\" and \"chmod g+r\" it, and let that group into the directories above it",
-                        group);
+    return apr_psprintf(pool, "chgrp %s '%s' && chmod g+r '%s', and let that group into the directories above it",
+                        group, file->name, file->name);
 }
 
-static void warn(const mto_server_config_t *config, const file_t *file, int answer, apr_pool_t *pool)
+static void warn(server_rec *main_server, const mto_named_file_t *file, int answer, apr_pool_t *pool)
 {
-    APR_ARRAY_PUSH(config->warnings, const char *) = apr_psprintf(
-        pool,
-        "%s %s: User %s cannot read it (%s): processes that run do not see it change and go on with what they have; %s",
-        file->directive, file->name, ap_unixd_config.user_name, strerror(answer), remedy_of(answer, pool));
+    mto_warn(
+        pool, main_server, remedy_of(file, answer, pool),
+        "%s %s: User %s cannot read it (%s): processes that run do not see it change and go on with what they have",
+        file->directive, file->name, ap_unixd_config.user_name, strerror(answer));
 }
 
 void mto_readable_check(apr_pool_t *pool, server_rec *main_server)
 {
-    const mto_server_config_t *config = mto_server_config_of(main_server);
-    const apr_array_header_t  *files;
-    int                       *answers, count, i;
+    const apr_array_header_t *files;
+    int                      *answers, count, i;
 
     if (geteuid() != 0) {
         return;
@@ -221,16 +158,14 @@ void mto_readable_check(apr_pool_t *pool, server_rec *main_server)
     count = files->nelts > 0 ? ask(files, answers, pool, main_server) : 0;
     for (i = 0; i < count; i++) {
         if (answers[i] != 0) {
-            warn(config, &APR_ARRAY_IDX(files, i, const file_t), answers[i], pool);
+            warn(main_server, &APR_ARRAY_IDX(files, i, const mto_named_file_t), answers[i], pool);
         }
     }
     if (count < files->nelts) {
-        const file_t *file = &APR_ARRAY_IDX(files, count, const file_t);
+        const mto_named_file_t *file = &APR_ARRAY_IDX(files, count, const mto_named_file_t);
 
-        APR_ARRAY_PUSH(config->warnings, const char *) = apr_psprintf(
-            pool,
-            "%s %s: whether User %s can read it was not to be found out, nor of the %d files after it; try it by "
-            "hand",
-            file->directive, file->name, ap_unixd_config.user_name, files->nelts - count - 1);
+        mto_warn(pool, main_server, "try it by hand",
+                 "%s %s: whether User %s can read it was not to be found out, nor of the %d files after it",
+                 file->directive, file->name, ap_unixd_config.user_name, files->nelts - count - 1);
     }
 }

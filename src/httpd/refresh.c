@@ -121,17 +121,29 @@ static int has_remote_source(const apr_array_header_t *stores)
     return 0;
 }
 
+const char *mto_refresh_state_directory(const server_rec *main_server)
+{
+    const char *directory = mto_server_config_of(main_server)->state_directory;
+
+    return directory != NULL ? directory : MTO_STATE_DIR;
+}
+
+const char *mto_refresh_find_state(const server_rec *main_server, mto_state_place_t *place)
+{
+    const char *directory = mto_refresh_state_directory(main_server);
+
+    place->directory = NULL;
+    return *directory != '\0' ? mto_state_place_find(place, directory) : "off";
+}
+
 void mto_refresh_prepare(server_rec *main_server)
 {
     const apr_array_header_t *stores = mto_servers_keystores(main_server);
-    const char               *directory = mto_server_config_of(main_server)->state_directory, *reason;
+    const char               *directory = mto_refresh_state_directory(main_server), *reason;
     apr_pool_t               *pool = main_server->process->pconf;
     shared_t                 *shared;
 
     memset(&prepared, 0, sizeof prepared);
-    if (directory == NULL) {
-        directory = MTO_STATE_DIR;
-    }
     if (!has_remote_source(stores) || *directory == '\0') {
         return;
     }

@@ -4,6 +4,7 @@
 #define MTO_REFRESH_H
 
 #include "io/introspect.h"
+#include "io/state_file.h"
 
 #include <httpd.h>
 
@@ -11,6 +12,12 @@
  * graceful restart, and the state directory. For post_config's second pass; warns where less is to be had, and never
  * fails. */
 void mto_refresh_prepare(server_rec *main_server);
+
+/* MTLSOAuthStateDir, or its default; "": off. */
+const char *mto_refresh_state_directory(const server_rec *main_server);
+
+/* Finds what a running server keeps there, to look into, and makes nothing. Returns NULL, or why it cannot be. */
+const char *mto_refresh_find_state(const server_rec *main_server, mto_state_place_t *place);
 
 /* Starts the child's thread, and has it stopped and joined before the child's pool ends. Hook child_init. */
 void mto_refresh_start(apr_pool_t *child, server_rec *main_server);

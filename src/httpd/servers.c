@@ -8,6 +8,7 @@
 #include "httpd/registry.h"
 #include "httpd/trusted_proxy.h"
 #include "httpd/values.h"
+#include "httpd/warnings.h"
 
 #include <apr_hash.h>
 #include <apr_strings.h>
@@ -36,6 +37,24 @@ int mto_server_is_own(const server_rec *server, const server_rec *main_server)
     return server == main_server || mto_server_config_of(server) != mto_server_config_of(main_server);
 }
 
+const apr_array_header_t *mto_servers_in_order(server_rec *main_server, apr_pool_t *pool)
+{
+    apr_array_header_t *servers = apr_array_make(pool, 8, sizeof(server_rec *));
+    server_rec         *server;
+    int                 i, j;
+
+    for (server = main_server; server != NULL; server = server->next) {
+        APR_ARRAY_PUSH(servers, server_rec *) = server;
+    }
+    /* httpd has the last one first */
+    for (i = 1, j = servers->nelts - 1; i < j; i++, j--) {
+        server = APR_ARRAY_IDX(servers, i, server_rec *);
+        APR_ARRAY_IDX(servers, i, server_rec *) = APR_ARRAY_IDX(servers, j, server_rec *);
+        APR_ARRAY_IDX(servers, j, server_rec *) = server;
+    }
+    return servers;
+}
+
 static mto_block_t *block_at(const apr_array_header_t *blocks, int i)
 {
     return APR_ARRAY_IDX(blocks, i, mto_block_t *);
@@ -56,9 +75,9 @@ int mto_block_is_in(const mto_block_t *block, const apr_array_header_t *blocks)
 /* --- Keys --------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    apr_pool_t         *pool;
-    const mto_block_t  *block;
-    apr_array_header_t *warnings;
+    apr_pool_t        *pool;
+    const mto_block_t *block;
+    server_rec        *server;
 } skipping_t;
 
 static void note_skipped(void *baton, size_t position, const char *kid, const char *reason, int harmless)
@@ -66,9 +85,9 @@ static void note_skipped(void *baton, size_t position, const char *kid, const ch
     skipping_t *skipping = baton;
 
     if (!harmless) {
-        APR_ARRAY_PUSH(skipping->warnings, const char *) =
-            apr_psprintf(skipping->pool, "MTLSOAuthJWKSFile %s: key %" APR_SIZE_T_FMT " (kid %s) is left out: %s",
-                         skipping->block->keys.jwks_file, (apr_size_t)position, kid != NULL ? kid : "none", reason);
+        mto_warn(skipping->pool, skipping->server, "mend the key in the file, or take it out of it",
+                 "MTLSOAuthJWKSFile %s: key %" APR_SIZE_T_FMT " (kid %s) is left out: %s",
+                 skipping->block->keys.jwks_file, (apr_size_t)position, kid != NULL ? kid : "none", reason);
     }
 }
 
@@ -102,7 +121,7 @@ static mto_keystore_t *keystore_of(finishing_t *finishing, server_rec *server, c
 {
     apr_pool_t       *pool = finishing->pool;
     mto_key_source_t *source = apr_pmemdup(pool, &block->keys, sizeof *source);
-    skipping_t        skipping = {pool, block, mto_server_config_of(server)->warnings};
+    skipping_t        skipping = {pool, block, server};
     unsigned char    *identity = apr_palloc(pool, MTO_LEASE_IDENTITY_SIZE);
     const char       *error;
     mto_keystore_t   *store = NULL;

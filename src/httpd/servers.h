@@ -53,6 +53,9 @@ int mto_server_knows(const server_rec *server, const char *issuer);
 /* What to say of a directive that names an issuer which is not there. */
 const char *mto_unknown_issuer_text(const char *where, const char *directive, const char *issuer, apr_pool_t *pool);
 
+/* All servers (server_rec *), the main server first and the others as they stand in the configuration. */
+const apr_array_header_t *mto_servers_in_order(server_rec *main_server, apr_pool_t *pool);
+
 /* Whether a server has directives of its own: a virtual host without shares the main server's configuration. */
 int mto_server_is_own(const server_rec *server, const server_rec *main_server);
 

@@ -3,6 +3,7 @@
 #include "core/seal.h"
 #include "httpd/cache_worker.h"
 #include "httpd/directives.h"
+#include "httpd/warnings.h"
 
 #include <ap_provider.h>
 #include <apr_strings.h>
@@ -83,8 +84,8 @@ static const char *read_keys(apr_pool_t *pool, server_rec *main_server, const ch
     }
     APR_ARRAY_PUSH(config->watched, mto_watched_object_t *) = prepared.keys;
     if (stat(name, &status) == 0 && (status.st_mode & S_IROTH) != 0) {
-        APR_ARRAY_PUSH(config->warnings, const char *) =
-            apr_psprintf(pool, KEY_DIRECTIVE " %s: everybody on this machine can read it; chmod o-r", name);
+        mto_warn(pool, main_server, apr_pstrcat(pool, "chmod o-r ", name, NULL),
+                 KEY_DIRECTIVE " %s: everybody on this machine can read it", name);
     }
     return NULL;
 }
@@ -182,9 +183,10 @@ int mto_shared_cache_check(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *mai
     if (wrong == NULL && !is_off(config->shared_cache) && (config->shared_cache != NULL || is_wanted(main_server))) {
         wrong = find_cache(pconf, ptemp, main_server);
         if (wrong != NULL && config->shared_cache == NULL) {
-            APR_ARRAY_PUSH(config->warnings, const char *) =
-                "each process asks issuers for itself; add \"LoadModule socache_shmcb_module "
-                "modules/mod_socache_shmcb.so\" to have them share answers, or \"" DIRECTIVE " off\"";
+            mto_warn(pconf, main_server,
+                     "add, to have them share answers: LoadModule socache_shmcb_module modules/mod_socache_shmcb.so\n"
+                     "or, when that is meant: " DIRECTIVE " off",
+                     "each process asks issuers for itself");
             prepared.cache.provider = NULL;
             wrong = NULL;
         }

@@ -12,24 +12,6 @@
 
 APLOG_USE_MODULE(auth_mtls_oauth);
 
-const char *mto_status_interval(apr_pool_t *pool, apr_interval_time_t interval)
-{
-    static const struct {
-        apr_interval_time_t seconds;
-        const char         *unit;
-    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}};
-    apr_interval_time_t seconds = interval > 0 ? apr_time_sec(interval) : 0;
-    size_t              i;
-
-    for (i = 0; i < sizeof units / sizeof *units; i++) {
-        if (seconds >= 2 * units[i].seconds) {
-            return apr_psprintf(pool, "%" APR_INT64_T_FMT " %s", (apr_int64_t)(seconds / units[i].seconds),
-                                units[i].unit);
-        }
-    }
-    return apr_psprintf(pool, "%" APR_INT64_T_FMT " s", (apr_int64_t)seconds);
-}
-
 int mto_status_prepare(request_rec *r, const char *handler, const char *type, const mto_view_t **view)
 {
     if (r->handler == NULL || strcmp(r->handler, handler) != 0) {

@@ -8,9 +8,6 @@
 
 #define MTO_STATUS_HANDLER "mtls-oauth-status"
 
-/* The bytes of an interval in words, as "3 min"; from pool. */
-const char *mto_status_interval(apr_pool_t *pool, apr_interval_time_t interval);
-
 /* What each handler of numbers begins with: DECLINED when r is for another one, a status when r cannot be answered,
  * else OK with the view, after the headers are set: nobody keeps a copy, nobody guesses types. */
 int mto_status_prepare(request_rec *r, const char *handler, const char *type, const mto_view_t **view);

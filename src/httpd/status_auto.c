@@ -31,14 +31,15 @@ static void codes(request_rec *r, const char *row, const char *key, const uint64
 
 static void print_issuer(request_rec *r, const mto_view_t *view, const mto_view_row_t *row, const char *prefix)
 {
-    size_t i;
+    apr_time_t since = row->keys.is_local ? row->keys_modified : row->keys.fetched;
+    size_t     i;
 
     text_line(r, prefix, "Issuer", row->issuer);
     text_line(r, prefix, "Name", row->name);
     text_line(r, prefix, "Health", mto_health_word(row->health));
     line(r, prefix, "Keys", row->keys.keys != NULL ? mto_keyset_count(row->keys.keys) : 0);
-    if (row->keys.fetched > 0) {
-        line(r, prefix, "KeysAgeSeconds", (uint64_t)apr_time_sec(view->now - row->keys.fetched));
+    if (since > 0 && since <= view->now) {
+        line(r, prefix, "KeysAgeSeconds", (uint64_t)apr_time_sec(view->now - since));
     }
     line(r, prefix, "KeyFetchesOk", row->keys.went_well);
     line(r, prefix, "KeyFetchesFailed", row->keys.went_wrong);

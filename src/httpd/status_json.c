@@ -76,8 +76,10 @@ static json_t *curve(const mto_view_curve_t *seen)
     return moments;
 }
 
-static json_t *keys(apr_pool_t *pool, const mto_keys_report_t *report)
+static json_t *keys(apr_pool_t *pool, const mto_view_row_t *row)
 {
+    const mto_keys_report_t *report = &row->keys;
+
     json_t *list = json_array();
     size_t  i, count = report->keys != NULL ? mto_keyset_count(report->keys) : 0;
 
@@ -88,8 +90,9 @@ static json_t *keys(apr_pool_t *pool, const mto_keys_report_t *report)
             list, json_pack("{s:o, s:o}", "kid", key->kid != NULL ? text(pool, key->kid) : json_null(), "alg",
                             key->algorithm != NULL ? text(pool, key->algorithm->name) : json_null()));
     }
-    return json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "set", list, "from_files", report->is_local, "fetched",
-                     moment(report->fetched), "next_fetch", moment(report->is_local ? 0 : report->next_attempt),
+    return json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "set", list, "from_files", report->is_local,
+                     "files_changed", moment(row->keys_modified), "fetched", moment(report->fetched), "good_until",
+                     moment(row->keys_end), "next_fetch", moment(report->is_local ? 0 : report->next_attempt),
                      "fetches_ok", number(report->went_well), "fetches_failed", number(report->went_wrong),
                      "last_failure", moment(report->went_wrong_at), "last_error",
                      report->error[0] != '\0' ? text(pool, report->error) : json_null());
@@ -124,7 +127,7 @@ static void add_issuer(apr_pool_t *pool, json_t *object, const mto_view_row_t *r
     (void)json_object_set_new(object, "report_mutual_tls",
                               text(pool, mto_word_of(mto_report_mutual_tls_words, settings->report_mutual_tls)));
     (void)json_object_set_new(object, "health", text(pool, mto_health_word(row->health)));
-    (void)json_object_set_new(object, "keys", keys(pool, &row->keys));
+    (void)json_object_set_new(object, "keys", keys(pool, row));
     (void)json_object_set_new(object, "proving", times(&row->numbers.proving));
     (void)json_object_set_new(object, "introspections", asked);
     (void)json_object_set_new(object, "required",

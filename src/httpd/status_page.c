@@ -1,6 +1,7 @@
 #include "httpd/status_page.h"
 
 #include "core/escape.h"
+#include "httpd/times.h"
 
 #include <apr_strings.h>
 #include <http_protocol.h>
@@ -121,7 +122,7 @@ void mto_status_curve(request_rec *r, const mto_view_curve_t *curve, int large)
                    "<p class=\"key\"><span><i class=\"a\"></i>admitted</span><span><i class=\"r\"></i>refused</span>"
                    "<span>at most %.*f a second, over %s</span></p>\n",
                    highest < 10 ? 1 : 0, highest,
-                   mto_status_interval(r->pool, curve->moments[curve->count - 1].time - curve->moments[0].time));
+                   mto_interval_text(r->pool, curve->moments[curve->count - 1].time - curve->moments[0].time));
     }
 }
 
@@ -192,7 +193,7 @@ void mto_status_page(request_rec *r, const mto_view_t *view)
               "<button id=\"toggle\" type=\"button\" hidden></button></span></header>\n<main id=\"live\">\n",
               NULL);
     ap_rprintf(r, "<p class=\"dim\">mod_auth_mtls_oauth " MTO_VERSION " \xc2\xb7 counting for %s \xc2\xb7 ",
-               mto_status_interval(r->pool, view->now - view->started));
+               mto_interval_text(r->pool, view->now - view->started));
     ap_rprintf(r, "%" APR_UINT64_T_FMT " graceful restart%s \xc2\xb7 %u process%s</p>\n", view->restarts,
                view->restarts == 1 ? "" : "s", view->processes, view->processes == 1 ? "" : "es");
     print_notes(r, view);

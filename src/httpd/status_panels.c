@@ -1,5 +1,6 @@
 /* The panels of the status page. */
 #include "httpd/status_page.h"
+#include "httpd/times.h"
 
 #include <apr_strings.h>
 #include <http_protocol.h>
@@ -11,11 +12,7 @@
 /* "5 min ago", "in 5 min", "never". */
 static const char *when(request_rec *r, apr_time_t now, apr_time_t time)
 {
-    if (time <= 0) {
-        return "never";
-    }
-    return time <= now ? apr_pstrcat(r->pool, mto_status_interval(r->pool, now - time), " ago", NULL)
-                       : apr_pstrcat(r->pool, "in ", mto_status_interval(r->pool, time - now), NULL);
+    return time <= 0 ? "never" : mto_ago_text(r->pool, now, time);
 }
 
 static void pair(request_rec *r, const char *term, const char *value)
@@ -69,10 +66,13 @@ static void print_source(request_rec *r, const mto_view_t *view, const mto_view_
     const mto_keys_report_t *keys = &row->keys;
 
     if (keys->is_local) {
-        pair(r, "Keys", "from files");
+        pair(r, "Key files changed", when(r, view->now, row->keys_modified));
     }
     else {
         pair(r, "Keys fetched", when(r, view->now, keys->fetched));
+        if (row->keys_end > 0) {
+            pair(r, row->keys_end > view->now ? "Good until" : "Used no more", when(r, view->now, row->keys_end));
+        }
         pair(r, "Next fetch",
              keys->is_fetching                 ? "under way"
              : keys->next_attempt <= view->now ? "due"
@@ -228,7 +228,7 @@ void mto_status_readiness(request_rec *r, const mto_view_t *view)
                   readies[row->ready].kind, "\">", readies[row->ready].badge, "</span></div>\n<p>", NULL);
         if (row->ready == MTO_READY_NO || row->ready == MTO_READY_AS_FAR_AS_SEEN) {
             ap_rvputs(r, mto_status_count(r, row->numbers.reported), " of ", mto_status_count(r, row->observed),
-                      " admitted requests in ", mto_status_interval(r->pool, view->now - row->observed_since),
+                      " admitted requests in ", mto_interval_text(r->pool, view->now - row->observed_since),
                       " would have been refused. ", NULL);
         }
         ap_rvputs(r, readies[row->ready].text, "</p>\n", NULL);

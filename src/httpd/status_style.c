@@ -24,7 +24,7 @@ const char mto_status_css[] =
     "header .live{margin-left:auto}\n"
     "button{font:inherit;font-size:.85rem;color:inherit;background:var(--card);border:1px solid var(--line);"
     "border-radius:6px;padding:2px 10px;cursor:pointer}\n"
-    ".tiles{display:grid;gap:12px;grid-template-columns:repeat(auto-fit,minmax(min(200px,45%),1fr));margin:14px 0 "
+    ".tiles{display:grid;gap:12px;grid-template-columns:repeat(auto-fit,minmax(min(160px,45%),1fr));margin:14px 0 "
     "12px}\n"
     ".card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px}\n"
     ".tile b{display:block;font-size:1.7rem;line-height:1.2;font-weight:650;font-variant-numeric:tabular-nums}\n"

@@ -1,5 +1,7 @@
 #include "httpd/view.h"
 
+#include "httpd/files.h"
+
 #include <string.h>
 
 /* --- Words -------------------------------------------------------------------------------------------------------- */
@@ -126,12 +128,15 @@ static apr_status_t release_keys(void *keys)
 static void read_issuer(request_rec *r, apr_time_t now, mto_view_row_t *row)
 {
     const mto_issuer_t       *issuer = row->counted->issuer;
+    const mto_key_source_t   *source = mto_keystore_source(issuer->keystore);
     const mto_counter_slot_t *slot = row->counted->slot;
     mto_ranked_t             *clients = apr_palloc(r->pool, MTO_RANKING_ENTRIES * sizeof *clients);
 
     row->issuer = issuer->policy.issuer;
     row->name = issuer->policy.name != NULL ? issuer->policy.name : "";
     mto_keystore_report(issuer->keystore, now, &row->keys);
+    row->keys_modified = row->keys.is_local ? mto_source_modified(source) : 0;
+    row->keys_end = row->keys.fetched > 0 ? row->keys.fetched + source->settings.max_stale : 0;
     apr_pool_cleanup_register(r->pool, row->keys.keys, release_keys, apr_pool_cleanup_null);
     row->observed = atomic_load(&slot->observed);
     row->observed_since = atomic_load(&slot->observed_since);

@@ -54,7 +54,9 @@ typedef struct {
     mto_view_numbers_t   numbers;
     mto_view_curve_t     curve;
     /* Of MTO_COUNTED_ISSUER: */
-    mto_keys_report_t   keys; /* its set is held as long as the request */
+    mto_keys_report_t   keys;          /* its set is held as long as the request */
+    apr_time_t          keys_modified; /* when their files were; 0: they are fetched */
+    apr_time_t          keys_end;      /* when fetched ones are used no more; 0: of files, or none */
     mto_health_t        health;
     mto_ready_t         ready;
     uint64_t            observed; /* admitted since observed_since, while the reported policy was decided as well */

@@ -356,3 +356,22 @@ const char *mto_state_place_make(mto_state_place_t *place, const char *directory
     }
     return reason;
 }
+
+const char *mto_state_place_find(mto_state_place_t *place, const char *directory)
+{
+    char        path[PATH_SIZE];
+    struct stat now;
+
+    place->directory = NULL;
+    if (snprintf(path, sizeof path, "%s/key", directory) >= (int)sizeof path) {
+        return "its name is too long";
+    }
+    if (lstat(path, &now) != 0) {
+        return errno == ENOENT ? "no server has kept anything there yet" : strerror(errno);
+    }
+    if (!read_key(path, place->key)) {
+        return "only who starts the server can read it";
+    }
+    place->directory = directory;
+    return NULL;
+}

@@ -41,4 +41,7 @@ void mto_state_clear(mto_state_t *state);
  * text. */
 const char *mto_state_place_make(mto_state_place_t *place, const char *directory, unsigned user, unsigned group);
 
+/* The place that an earlier start made, for who only looks into it. Returns NULL with the place filled, or why not. */
+const char *mto_state_place_find(mto_state_place_t *place, const char *directory);
+
 #endif

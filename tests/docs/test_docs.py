@@ -198,7 +198,7 @@ def in_context(example, include):
         return True, include
     section = re.fullmatch(r"inside <(\w+)( .*)?>", said[1])
     assert section, f"{example.page}:{example.line + 1}: unknown context {said[1]}"
-    missing = "MTLSOAuthAudience any\n" if section[1] == "MTLSOAuthIssuer" and "MTLSOAuthAudience" not in example.text else ""
+    missing = "MTLSOAuthAudience https://api.example.com\n" if section[1] == "MTLSOAuthIssuer" and "MTLSOAuthAudience" not in example.text else ""
     return False, f"<{section[1]}{section[2] or ''}>\n{missing}{include}</{section[1]}>\n"
 
 

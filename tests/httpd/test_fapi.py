@@ -86,7 +86,7 @@ def test_weaker_beside_it(make_httpd, jwks, line, remedy, outside):
     assert code != 0 and line.split()[0] in said and remedy in said and ISSUER in said, said
 
 
-WARNING = "warning: <MTLSOAuthIssuer https://fapi.example.test>: MTLSOAuthProfile fapi2 wants revoked tokens refused"
+WARNING = "<MTLSOAuthIssuer https://fapi.example.test>: MTLSOAuthProfile fapi2 wants revoked tokens refused"
 
 
 def test_revocation_is_seen(make_httpd, jwks, work):

@@ -104,7 +104,7 @@ def test_dump(make_httpd, files):
                  f"MTLSOAuthIntrospectionClientSecretFile {files['secret']}", "MTLSOAuthOutgoingTimeout 5s",
                  f"MTLSOAuthOpaqueTokenIssuer {ISS}", "MTLSOAuthSharedCache shmcb", f"MTLSOAuthSharedCacheKeyFile {files['key']}"):
         assert f"    {line}\n" in output, (line, output)
-    assert "warning" not in output, output
+    assert "\nwarnings: 0\n" in output, output
     assert "kkkk" not in output
 
 
@@ -116,8 +116,9 @@ def test_discovered_endpoint(make_httpd, files):
 
 
 @pytest.mark.parametrize("text, said", [
-    (block(ENDPOINT, ID, SECRET), "says how to ask the issuer, and about no token it is asked; add"),
-    (block(ID), "says how to ask the issuer, and about no token it is asked; add"),
+    (block(ENDPOINT, ID, SECRET), "says how to ask the issuer, and about no token it is asked\n    add there: MTLSOAuthIntrospectJWT on\n"),
+    (block(ID), f"says how to ask the issuer, and about no token it is asked\n    add there: MTLSOAuthIntrospectJWT on\n"
+                f"    or, outside of the section: MTLSOAuthOpaqueTokenIssuer {ISS}\n"),
 ])
 def test_warning(make_httpd, files, text, said):
     code, output = make_httpd(filled(text, files)).configtest("DUMP_MTLS_OAUTH")
@@ -130,14 +131,14 @@ def test_readable_secret_is_warned_of(make_httpd, files, work):
     path.chmod(0o644)
     text = filled(block(ENDPOINT, ID, f'MTLSOAuthIntrospectionClientSecretFile "{path}"', "MTLSOAuthIntrospectJWT on"), files)
     code, output = make_httpd(text).configtest("DUMP_MTLS_OAUTH")
-    assert code == 0 and f"{path}: everybody on this machine can read it; chmod o-r" in output, output
+    assert code == 0 and f"{path}: everybody on this machine can read it\n    chmod o-r {path}\n" in output, output
 
 
 def test_no_shmcb(make_httpd, files):
     """The default is no mistake where its module is missing; a warning says what is lost."""
     server = make_httpd(filled(GOOD, files), without=("http2", "socache_shmcb", "ssl"))
     code, output = server.configtest("DUMP_MTLS_OAUTH")
-    assert code == 0 and "each process asks issuers for itself; add" in output, output
+    assert code == 0 and "each process asks issuers for itself\n    add, to have them share answers: LoadModule socache_shmcb_module" in output, output
 
 
 def test_in_htaccess(launch, work, pki, jwks, files):

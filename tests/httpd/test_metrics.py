@@ -1,6 +1,7 @@
 """SetHandler mtls-oauth-metrics: what Prometheus reads, and the dashboard that asks for it."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -33,7 +34,7 @@ def of(samples, metric, /, **labels):
     return found[0]
 
 
-def test_numbers(ask):
+def test_numbers(ask, jwks):
     samples = metrics(ask)
     assert of(samples, "mtls_oauth_requests_admitted_total", issuer=CORP, name="corp", binding="bound") == 1
     assert of(samples, "mtls_oauth_requests_admitted_total", issuer=CORP, binding="unbound") == 1
@@ -42,6 +43,7 @@ def test_numbers(ask):
     assert of(samples, "mtls_oauth_requests_refused_total", issuer="", code="no_token") == 1
     assert of(samples, "mtls_oauth_requests_reported_total", issuer=CORP, code="binding_missing") == 1
     assert of(samples, "mtls_oauth_keys", issuer=CORP) == 1
+    assert of(samples, "mtls_oauth_key_files_modified_timestamp_seconds", issuer=CORP) == pytest.approx(os.stat(jwks).st_mtime, abs=0.001)
     assert of(samples, "mtls_oauth_token_proof_seconds_count", issuer=CORP) == 3
     assert of(samples, "mtls_oauth_token_proof_seconds_bucket", issuer=CORP, le="+Inf") == 3
     assert of(samples, "mtls_oauth_counters_shared") == 1
@@ -77,10 +79,30 @@ def test_promtool(ask):
     assert (checked.returncode, checked.stdout) == (0, b"")
 
 
+def documented():
+    """The configurations of Prometheus that the page about operations shows."""
+    page = (environment.SOURCE / "docs" / "operations.md").read_text(encoding="utf-8")
+    return re.findall(r"^```yaml\n(.*?)^```", page, flags=re.M | re.S)
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool: install prometheus")
+@pytest.mark.parametrize("words, begins", [(("check", "config", "--syntax-only"), "scrape_configs:"), (("check", "rules"), "groups:")])
+def test_promtool_takes_the_documents(tmp_path, words, begins):
+    """The scrape and the alerts that the page shows."""
+    shown = [text for text in documented() if text.startswith(begins)]
+    assert shown
+    for number, text in enumerate(shown):
+        file = tmp_path / f"{number}.yml"
+        file.write_text(text)
+        checked = subprocess.run(["promtool", *words, file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                 timeout=20, check=False)
+        assert checked.returncode == 0 and "SUCCESS" in checked.stdout, checked.stdout
+
+
 def test_dashboard_asks_for_what_there_is(ask):
-    """Each metric of the dashboard is one of ours."""
+    """Each metric of the dashboard, and of the alerts in the page, is one of ours."""
     dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
-    wanted = set(re.findall(r"mtls_oauth_\w+", DASHBOARD.read_text(encoding="utf-8")))
+    wanted = set(re.findall(r"mtls_oauth_\w+", DASHBOARD.read_text(encoding="utf-8") + "".join(documented())))
     families = set(re.findall(r"# TYPE (\S+)", ask("/metrics").body.decode()))
     there = families | {f"{name}{suffix}" for name in families for suffix in ("_bucket", "_sum", "_count")}
     assert wanted and wanted <= there, wanted - there

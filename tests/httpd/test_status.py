@@ -2,16 +2,19 @@
 
 import base64
 import hashlib
-import re
 import html.parser
+import os
+import re
+import time
 
 import pytest
 
 from support import environment, operator
 from support.blocks import issuer, location
 from support.client import Connection, tls_context
-from support.fake_issuer import FakeIssuer
-from support.operator import CORP, PARTNER, PAGES, Traffic, auto, eventually, slot, status
+from support.fake_issuer import FakeIssuer, key_set
+from support.key_life import outgoing, remote
+from support.operator import CORP, PARTNER, PAGES, Traffic, auto, eventually, metrics, slot, status
 from support.server import Host
 
 SECRETS = ["alice", "BEGIN", "eyJ"]
@@ -137,6 +140,31 @@ def test_json(ask):
 def test_methods(ask):
     assert ask("/status", method="HEAD").body == b""
     assert ask("/status", method="POST", body=b"x").status == 405
+
+
+def test_age_of_key_files(ask, jwks):
+    """Of files it is when they were changed that tells the age of keys."""
+    corp, changed = slot(status(ask))["keys"], os.stat(jwks).st_mtime
+    assert corp["files_changed"] == pytest.approx(changed, abs=1) and corp["fetched"] is corp["good_until"] is None
+    assert 0 <= int(dict(auto(ask))["MTLSOAuthSlot0_KeysAgeSeconds"]) <= time.time() - changed + 1
+    assert re.search(r"<dt>Key files changed</dt><dd>\d+ (s|min) ago</dd>", page(ask).body.decode())
+
+
+def test_age_of_fetched_keys(launch, pki, work, key):
+    """When they were fetched, and until when they are used if nothing else is."""
+    fake = FakeIssuer(pki.server)
+    fake.answer("/jwks", key_set(key.jwk()))
+    try:
+        server = launch(outgoing(pki, work / "operator-ages") + "MTLSOAuthJWKSMaxStale 10h\n", [Host(
+            remote(CORP, f'MTLSOAuthJWKSURI "{fake.url}/jwks"') + location("/api") + PAGES)])
+        ask = Connection(server.port, "localhost", tls_context(pki.authority.path)).request
+        keys = eventually(lambda: (seen := slot(status(ask))["keys"])["fetched"] and seen)
+        assert keys["good_until"] - keys["fetched"] == pytest.approx(36000, abs=1) and keys["files_changed"] is None
+        assert re.search(r"<dt>Good until</dt><dd>in (9|10) h</dd>", page(ask).body.decode())
+        ends = [value for (name, _), value in metrics(ask).items() if name == "mtls_oauth_keys_end_timestamp_seconds"]
+        assert ends == [pytest.approx(keys["good_until"], abs=1)]
+    finally:
+        fake.close()
 
 
 def test_health_of_a_broken_issuer(launch, pki, work):

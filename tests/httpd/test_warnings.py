@@ -1,6 +1,9 @@
 """What passes configtest and is most likely a mistake: one warning each, not more, and none for a sound site."""
 
+import os
 import re
+import shutil
+import time
 
 import pytest
 
@@ -17,10 +20,11 @@ def blocks(jwks, *lines):
     return issuer(ALPHA, jwks, *lines) + issuer(BETA, jwks, "MTLSOAuthRemoteUserSuffix @beta")
 
 
-# what the site does wrong -> (its virtual hosts, words of the one warning)
+# what the site does wrong -> (its virtual hosts, words of each warning)
 SITES = {
     "AuthType without Require": (
-        lambda jwks: [Host(blocks(jwks) + location("/api", require=""))], ["Require"]),
+        lambda jwks: [Host(blocks(jwks) + location("/api", require=""))],
+        ["no Require line that asks for a user"], ["let a request to /api/secret.txt through"]),
     "another Require admits without a user": (
         lambda jwks: [Host(blocks(jwks) + location(
             "/api", "<RequireAny>\nRequire ip 127.0.0.1\nRequire valid-user\n</RequireAny>", require=""))],
@@ -81,14 +85,14 @@ def warnings(server):
 ONE_CHILD = "ServerLimit 1\nStartServers 1\nThreadsPerChild 10\nMaxRequestWorkers 10\n"
 
 
-@pytest.mark.parametrize("hosts, words", SITES.values(), ids=SITES)
-def test_warned_once(launch, pki, jwks, key, hosts, words):
-    """One warning at start or first use, with the line to add."""
-    hosts = hosts(jwks)
+@pytest.mark.parametrize("site", SITES.values(), ids=SITES)
+def test_warned_once(launch, pki, jwks, key, site):
+    """One warning at start or first use, with the line to add; two where a request shows what was to be feared."""
+    hosts, words = site[0](jwks), site[1:]
     server = launch(ONE_CHILD, hosts)
     visit(server, hosts, pki, key)
     told = warnings(server)
-    assert len(told) == 1 and all(word in told[0] for word in words), told
+    assert len(told) == len(words) and all(word in line for line, each in zip(told, words) for word in each), told
 
 
 @pytest.mark.parametrize("hosts", SOUND.values(), ids=SOUND)
@@ -106,9 +110,138 @@ def test_configtest_still_passes(make_httpd, jwks, site):
     assert (code, "Syntax OK" in said) == (0, True), said
 
 
-@pytest.mark.parametrize("site", [name for name in SITES if "Require" not in name])
+@pytest.mark.parametrize("site", [name for name in SITES if "another Require" not in name])
 def test_dump_has_the_warnings(make_httpd, jwks, site):
-    """`httpd -t -D DUMP_MTLS_OAUTH` prints every warning too."""
-    hosts, words = SITES[site]
-    code, said = make_httpd(hosts=hosts(jwks)).configtest("DUMP_MTLS_OAUTH")
-    assert code == 0 and all(word in said for word in words), said
+    """`httpd -t -D DUMP_MTLS_OAUTH` prints every warning of the start too."""
+    hosts, words = SITES[site][:2]
+    said = doctor(make_httpd(hosts=hosts(jwks)))
+    assert said.count("  warning: ") == 1 and "\nwarnings: 1\n" in said and all(word in said for word in words), said
+
+
+def doctor(server):
+    """What `httpd -t -D DUMP_MTLS_OAUTH` says, from its warnings on."""
+    code, said = server.configtest("DUMP_MTLS_OAUTH")
+    assert code == 0, said
+    return said[said.index("\nwarnings: "):]
+
+
+def site(*lines, verify="optional_no_ca", require="valid-user"):
+    """A virtual host with two issuers, lines, and /api under the module."""
+    return lambda jwks: [Host(blocks(jwks) + "\n".join(lines) + "\n" + location("/api", require=require), verify=verify)]
+
+
+def place(path, *lines, tag="Location"):
+    return "\n".join([f'<{tag} "{path}">', *lines, f"</{tag}>"]) + "\n"
+
+
+def any_audience(*lines):
+    return lambda jwks: [Host(issuer(ALPHA, jwks, "MTLSOAuthAudience any", *lines, audience="") + location("/api"))]
+
+
+SUCCESS = "%{SSL_CLIENT_VERIFY} == 'SUCCESS'"
+
+# the mistake -> (the site with it, words of its warning, the line that the warning says, the site with that line)
+MENDED = {
+    "no Require": (site(require=""), "no Require line that asks for a user", "Require valid-user", site()),
+    "only addresses are asked": (site(require="ip 127.0.0.1"), "no Require line that asks for a user", "Require valid-user", site()),
+    "client of no Require": (
+        lambda jwks: [Host(place("/token", "AuthType TLS-Client-Auth", "MTLSOAuthOtherClients pass"))],
+        "AuthType TLS-Client-Auth, but no Require", "Require valid-user",
+        lambda jwks: [Host(place("/token", "AuthType TLS-Client-Auth", "MTLSOAuthOtherClients pass", "Require valid-user"))]),
+    "asked elsewhere": (
+        site(place("/other", "SSLVerifyClient optional_no_ca"), verify=None), "in other places only",
+        "SSLVerifyClient optional_no_ca", site()),
+    "the host does not ask, the main server does": (
+        site(verify="none"), "never asks", "SSLVerifyClient optional_no_ca", site()),
+    "status for everybody": (
+        site(place("/status", "SetHandler mtls-oauth-status")), "mtls-oauth-status, and everybody", "Require local",
+        site(place("/status", "SetHandler mtls-oauth-status", "Require local"))),
+    "metrics granted": (
+        site(place("/m", "SetHandler mtls-oauth-metrics", "Require all granted")), "mtls-oauth-metrics, and everybody",
+        "Require ip 192.0.2.0/24", site(place("/m", "SetHandler mtls-oauth-metrics", "Require ip 192.0.2.0/24"))),
+    "any audience": (
+        any_audience(), "MTLSOAuthAudience any", "MTLSOAuthUseMutualTLS required", any_audience("MTLSOAuthUseMutualTLS required")),
+    "names to the back end": (
+        site('RequestHeader set X-DN "%{SSL_CLIENT_S_DN}s"'), "goes by SSL_CLIENT_S_DN",
+        "RequestHeader unset X-DN \"expr=%{SSL_CLIENT_VERIFY} != 'SUCCESS'\"",
+        site('RequestHeader set X-DN "%{SSL_CLIENT_S_DN}s"', "RequestHeader unset X-DN \"expr=%{SSL_CLIENT_VERIFY} != 'SUCCESS'\"")),
+    "names decide": (
+        site(place("/old", "Require expr \"%{SSL_CLIENT_S_DN_CN} == 'billing'\"")), "goes by SSL_CLIENT_S_DN",
+        f"Require expr \"{SUCCESS} && (%{{SSL_CLIENT_S_DN_CN}} == 'billing')\"",
+        site(place("/old", f"Require expr \"{SUCCESS} && (%{{SSL_CLIENT_S_DN_CN}} == 'billing')\""))),
+    "names decide, without quotes": (
+        site(place("/old", "Require expr %{SSL_CLIENT_S_DN_CN} == 'billing'")), "goes by SSL_CLIENT_S_DN",
+        f"Require expr \"{SUCCESS} && (%{{SSL_CLIENT_S_DN_CN}} == 'billing')\"",
+        site(place("/old", f"Require expr \"{SUCCESS} && (%{{SSL_CLIENT_S_DN_CN}} == 'billing')\""))),
+    "names decide, as mod_ssl has it": (
+        site(place("/old", 'SSLRequire %{SSL_CLIENT_S_DN_O} eq "Example"')), "goes by SSL_CLIENT_S_DN",
+        'SSLRequire %{SSL_CLIENT_VERIFY} eq "SUCCESS" and (%{SSL_CLIENT_S_DN_O} eq "Example")',
+        site(place("/old", 'SSLRequire %{SSL_CLIENT_VERIFY} eq "SUCCESS" and (%{SSL_CLIENT_S_DN_O} eq "Example")'))),
+    "users of names": (
+        site("SSLUserName SSL_CLIENT_S_DN_CN"), "SSLUserName goes by SSL_CLIENT_S_DN_CN", "take it out", site()),
+    "a condition on names": (
+        site('RewriteEngine on', 'RewriteCond "%{SSL:SSL_CLIENT_S_DN}" "CN=billing"', 'RewriteRule "^/old" "-" [F]'),
+        "RewriteCond goes by SSL_CLIENT_S_DN", "%{SSL_CLIENT_VERIFY} must be SUCCESS",
+        site('RewriteEngine on', 'RewriteCond "%{SSL:SSL_CLIENT_VERIFY}" "=SUCCESS"',
+             'RewriteCond "%{SSL:SSL_CLIENT_S_DN}" "CN=billing"', 'RewriteRule "^/old" "-" [F]')),
+}
+
+
+@pytest.mark.parametrize("wrong, words, line, right", MENDED.values(), ids=MENDED)
+def test_the_line_mends_it(make_httpd, jwks, wrong, words, line, right):
+    """One warning that says the line to write; and none where it is written."""
+    main = "SSLVerifyClient optional_no_ca\n" if "never asks" in words else ""
+    told = doctor(make_httpd(main, hosts=wrong(jwks)))
+    remedies = [text for text in told.splitlines() if text.startswith("    ")]
+    assert told.count("  warning: ") == 1 and words in told and any(line in text for text in remedies), told
+    assert doctor(make_httpd(main, hosts=right(jwks))) == "\nwarnings: 0\nSyntax OK\n"
+
+
+# what looks like it, and is none
+MEANT = {
+    "Require around": site(place("/", "Require valid-user"), require=""),
+    "Require below": site(place("/api/inner", "Require valid-user"), require=""),
+    "Require in an .htaccess": lambda jwks: [Host(blocks(jwks) + place(
+        "{root}/api", "AuthType mTLS-OAuth", "AllowOverride AuthConfig", tag="Directory"))],
+    "nobody gets in": site(require="all denied"),
+    "an expression about the user": site(require="expr \"%{REMOTE_USER} == 'alice'\""),
+    "pages that all of the host guards": site(place("/", "Require ip 192.0.2.1"), place("/status", "SetHandler mtls-oauth-status")),
+    "pages that a pattern guards": site('<LocationMatch "^/(status|metrics)">\nRequire local\n</LocationMatch>',
+                                        place("/status", "SetHandler mtls-oauth-status")),
+    "names in the log": site('LogFormat "%{SSL_CLIENT_S_DN}x" names'),
+    "names, with the verdict beside them": site('RequestHeader set X-DN "%{SSL_CLIENT_S_DN}s"',
+                                                'RequestHeader set X-Verify "%{SSL_CLIENT_VERIFY}s"'),
+    "names that are verified": site('RequestHeader set X-DN "%{SSL_CLIENT_S_DN}s"', verify="optional"),
+    "any audience, but each Location one": lambda jwks: [Host(
+        issuer(ALPHA, jwks, "MTLSOAuthAudience any", audience="") + location("/api", "MTLSOAuthAudience urn:api"))],
+    "asked for the whole host": site(place("/other", "SSLVerifyClient require")),
+}
+
+
+@pytest.mark.parametrize("hosts", MEANT.values(), ids=MEANT)
+def test_meant(make_httpd, jwks, hosts):
+    assert doctor(make_httpd(hosts=hosts(jwks))) == "\nwarnings: 0\nSyntax OK\n"
+
+
+def test_remedies_keep_forged_names_out(launch, jwks, connect, pki):
+    """The lines that the warnings about names say do what they say: a self-made certificate's names come nowhere."""
+    lines = ['RequestHeader set X-DN "%{SSL_CLIENT_S_DN}s"',
+             "RequestHeader unset X-DN \"expr=%{SSL_CLIENT_VERIFY} != 'SUCCESS'\"",
+             'Header always set X-Seen "expr=%{req:X-DN}"',
+             place("/old", f"Require expr \"{SUCCESS} && (%{{SSL_CLIENT_S_DN_CN}} != '')\"")]
+    server = launch(hosts=site(*lines)(jwks), files={"public.txt": "x", "old/x.txt": "x", "api/secret.txt": "x"})
+    forged, real = connect(server, pki.stranger), connect(server, pki.owner)
+    assert (forged.request("/public.txt").header("X-Seen") or "", forged.request("/old/x.txt").status) == ("", 403)
+    assert "CN" in real.request("/public.txt").header("X-Seen") and real.request("/old/x.txt").status == 200
+
+
+def test_clock(make_httpd, jwks):
+    """A clock that is behind a file of the configuration is told of; a file of this minute is not."""
+    server = make_httpd(hosts=site()(jwks))
+    assert "warnings: 0" in doctor(server)
+    file = server.directory / "keys.jwks"
+    shutil.copy(jwks, file)
+    os.utime(file, (time.time() + 86400, time.time() + 86400))
+    server.configure(hosts=site()(file))
+    told = doctor(server)
+    assert told.count("  warning: ") == 1 and f"{file} was written at" in told and "timedatectl set-ntp true" in told, told
