@@ -24,7 +24,7 @@ class Stand:
     already. `trap` is a listener that nobody has reason to speak to; tokens may bring its URL."""
 
     def __init__(self, launch, pki, jwks, *lines, text="", main="", cooldown=LONG, **settings):
-        self._pki = pki
+        self.authority = pki.authority.path
         self._opened = {}
         self.back, self.issuer, self.trap = BackEnd(), FakeIssuer(pki.server), FakeIssuer()
         self.issuer.answer(KEYS, key_set(*jwks))
@@ -90,5 +90,5 @@ class Stand:
         assert children(self.server) == self.children
 
     def _connection(self, certificate):
-        return Connection(self.server.port, "localhost", tls_context(self._pki.authority.path, certificate))
+        return Connection(self.server.port, "localhost", tls_context(self.authority, certificate))
 
