@@ -3,6 +3,7 @@ answer; nothing behind the server hears of it. (docs/security.md maps attacks to
 
 import pytest
 
+from support.back_end import BackEnd
 from support.blocks import issuer, location
 from support.client import Connection, tls_context
 from support.client_pki import SUBJECT
@@ -143,6 +144,48 @@ def test_action_and_rewrite(handled, connect, token, path):
 def test_twins_of_action_and_rewrite(handled, connect, token):
     for path, body in (("/open/x.wrapped", b"the secret\n"), ("/api/inside/x", b"for everyone\n"), ("/question", b"the secret\n")):
         assert connect(handled).request(path, token).body == body, path
+
+
+LEAVING = """
+<Directory "{root}">
+    RewriteEngine on
+    RewriteRule "open$" "/open/x"
+    RewriteRule "on$" "/on/x"
+    RewriteRule "gone$" - [R=404]
+</Directory>
+<LocationMatch "^/(leave|stay)">
+    ErrorDocument 401 /open/x
+    ErrorDocument 403 /open/x
+    ErrorDocument 404 /open/x
+</LocationMatch>
+"""
+
+# path -> whether the back end that the request ends at gets the token
+LEFT = {"/leave/to-open": False, "/leave/gone": False, "/leave/denied": False, "/leave/bound": False, "/leave/to-on": True,
+        "/stay/to-open": True, "/stay/gone": True, "/stay/denied": True, "/on/x": True, "/open/x": True}
+
+
+@pytest.mark.parametrize("by", ["header", "cookie"])
+def test_token_does_not_leave_by_a_redirect(launch, connect, jwks, token, by):
+    """A token that its place keeps from the back end is kept when httpd sends the request on, admitted or refused, to a place that asks
+    nobody, in the header or the cookie (CVE-2026-47360 of httpd's mod_session_cookie); the twins are a place that forwards it, and one
+    behind that asks for it."""
+    back, source = BackEnd(), "MTLSOAuthTokenSource header cookie:at"
+    text = issuer(ISSUER, jwks) + location("/on", source) + LEAVING
+    for place, line in (("/leave", "MTLSOAuthForwardToken off"), ("/stay", "MTLSOAuthForwardToken on")):
+        text += (location(place, source, line) + location(f"{place}/denied", require="user bob")
+                 + location(f"{place}/bound", "MTLSOAuthUseMutualTLS required"))
+    text += "".join(f'ProxyPass "{path}" "http://127.0.0.1:{back.port}{path}"\n' for path in ("/open", "/on"))
+    server = launch(hosts=[Host(text)], files={path[1:]: "" for path in LEFT})
+    headers = (("Cookie", f"a=1; at={token}; b=2"),) if by == "cookie" else (("Authorization", f"Bearer {token}"),)
+    try:
+        for path, told in LEFT.items():
+            connect(server).request(path, headers=headers)
+            seen, = back.take()
+            assert any(token in value for _, value in seen.headers) is told, (path, seen)
+            assert by == "header" or "a=1; " in seen.header("Cookie")
+    finally:
+        back.stop()
 
 
 # ---- Cookies ----
