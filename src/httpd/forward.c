@@ -176,9 +176,10 @@ static void keep_private(request_rec *r)
     apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
 }
 
-static void remove_token(request_rec *r, mto_exchange_t *exchange)
+/* By the rules of the place that read it, which directory is of. */
+static void remove_token(request_rec *r, const mto_directory_config_t *directory, mto_exchange_t *exchange)
 {
-    const apr_array_header_t *sources = mto_directory_config_of(r)->token_sources;
+    const apr_array_header_t *sources = directory->token_sources;
     int                       i;
 
     if (has_token(apr_table_get(r->headers_in, "Authorization"), &exchange->bearer)) {
@@ -205,6 +206,23 @@ static void restore_token(request_rec *r, const mto_bearer_t *bearer)
     }
 }
 
+/* A token that its place keeps from the back end is kept as well when httpd sends the request on to a place where
+ * nobody is asked: an error page, for example, which may come before that place has had its last word. */
+static void keep_token_back(request_rec *r)
+{
+    const request_rec *before = r;
+
+    while ((before = before->main != NULL ? before->main : before->prev) != NULL) {
+        const mto_directory_config_t *directory = mto_directory_config_of(before);
+        mto_exchange_t               *exchange = mto_exchange_of(before);
+
+        if (exchange != NULL && exchange->bearer.text != NULL && directory->forward_token == 0) {
+            remove_token(r, directory, exchange);
+            keep_private(r);
+        }
+    }
+}
+
 int mto_forward_set(request_rec *r)
 {
     mto_exchange_t *exchange = mto_exchange_in_force(r);
@@ -215,13 +233,14 @@ int mto_forward_set(request_rec *r)
     }
     mto_own_headers_strip(r);
     if (exchange == NULL || !exchange->admitted) {
+        keep_token_back(r);
         return DECLINED;
     }
     set_certificate(r, exchange);
     if (exchange->token != NULL) {
         set_claim_headers(r, exchange);
         if (mto_directory_config_of(r)->forward_token == 0) {
-            remove_token(r, exchange);
+            remove_token(r, mto_directory_config_of(r), exchange);
         }
         else if (mto_exchange_with_token(r) != NULL) {
             restore_token(r, &exchange->bearer);

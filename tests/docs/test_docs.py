@@ -22,6 +22,7 @@ from support.server import Host, Httpd  # noqa: E402
 
 DIRECTIVES = environment.SOURCE / "docs" / "directives.md"
 REFUSALS = environment.SOURCE / "docs" / "refusals.md"
+SECURITY = environment.SOURCE / "docs" / "security.md"
 TROUBLESHOOTING = environment.SOURCE / "docs" / "troubleshooting.md"
 SAMPLE = environment.SOURCE / "httpd.conf.sample"
 PACKAGED = environment.SOURCE / "debian" / "auth_mtls_oauth.conf"
@@ -350,3 +351,35 @@ def test_every_refusal_is_in_troubleshooting():
     codes = re.findall(r"^## `(\w+)`$", read(REFUSALS), flags=re.M)
     rows = re.findall(r"^\| \[`(\w+)`\]\(refusals\.md#(\w+)\) \|", read(TROUBLESHOOTING), flags=re.M)
     assert codes and sorted(rows) == sorted((code, code) for code in codes)
+
+
+def tests_of(path):
+    """The names of the tests in a file: functions of pytest, or what a unit program adds."""
+    text = read(path)
+    if path.suffix == ".py":
+        return set(re.findall(r"^def (test_\w+)\(", text, flags=re.M))
+    added = re.findall(r'support_(?:case|table)\(\s*(?:"[^"]*"\s*)+,\s*(\w+)|cmocka_unit_test\w*\((\w+)', text)
+    return {name for pair in added for name in pair if name}
+
+
+def held():
+    """[(heading, row, tests)] of the tables of attacks in security.md: (file, name or none) of each test that is named."""
+    part = read(SECURITY).split("## Attacks that are tried\n")[1].split("\n## ")[0]
+    for table in part.split("\n### ")[1:]:
+        for what, how in re.findall(r"^\| (?!attack|what happened|---)(.*) \| (.*) \|$", table, flags=re.M):
+            yield table.split("\n")[0], what, how, re.findall(r"`([\w/]+\.(?:py|c|sh))(?:::(\w+))?`", how)
+
+
+def test_attacks_are_held_by_tests():
+    """Each row names a test, or says why there is none; each test that is named is there, once."""
+    rows, found = list(held()), {}
+    for path in (environment.SOURCE / "tests").rglob("*.*"):
+        if path.suffix in (".py", ".c", ".sh"):
+            found.setdefault(path.name, []).append(path)
+    assert len(rows) > 60 and len({heading for heading, *_ in rows}) == 6
+    for heading, what, how, tests in rows:
+        assert tests or how.startswith("not here: "), f"{heading}: {what}"
+        for name, test in tests:
+            path, = found.get(Path(name).name, [None])
+            assert path and (not test or test in tests_of(path)), f"{what}: there is no {name}::{test}"
+            assert test or not name.startswith("test_"), f"{what}: {name} names no test"

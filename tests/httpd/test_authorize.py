@@ -14,8 +14,8 @@ ISSUER, OTHER = "https://alpha.example.test", "https://beta.example.test"
 # the Require line -> (claims that meet it, claims that do not, refusal of these)
 LINES = {
     "oauth-scope read": ([{}, {"scope": "read"}, {"scope": ["x", "read"]}, {"scope": ..., "scp": "write read"},
-                          {"scope": ..., "scp": ["read"]}],
-                         [{"scope": "readall"}, {"scope": "READ"}, {"scope": "rea d"}, {"scope": ""}, {"scope": ...},
+                          {"scope": ..., "scp": ["read"]}, {"scope": "write  read"}, {"scope": " read "}],
+                         [{"scope": "readall"}, {"scope": "allread"}, {"scope": "write\tread"}, {"scope": "READ"}, {"scope": "rea d"}, {"scope": ""}, {"scope": ...},
                           {"scope": ["read write"]}, {"scope": 1}, {"scope": "x", "scp": "read"}, {"scope": None}],
                          "scope_insufficient"),
     "oauth-scope admin write": ([{}, {"scope": "admin"}], [{"scope": "read"}], "scope_insufficient"),

@@ -123,7 +123,8 @@ def test_answer_is_checked(ask, known, changes, code):
     Answer(b"", 302, (("Location", "/elsewhere"),)),
     raw(b'{"active":true,"sub":"alice","x":"', stream=70000), raw(b'{"active":' + b'[' * 40 + b']' * 40 + b'}'),
     raw(b'{"active":true,"sub":"alice"}', cut=9, headers=(("Content-Length", "29"),)),
-], ids=["page", "empty", "array", "twice", "created", "bad request", "redirect", "large", "deep", "cut"])
+    raw({"active": True, "sub": "alice", **{f"m{number}": number for number in range(100_000)}}),
+], ids=["page", "empty", "array", "twice", "created", "bad request", "redirect", "large", "deep", "cut", "100,000 members"])
 def test_no_answer(lone, pki, known, fake, answer):
     """What is no answer admits nobody and is not "inactive" either; a redirect is not followed."""
     ask = Asker(lone, pki).fresh

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.blocks import location
+from support.blocks import issuer, location
 from support.clock import ClockedHttpd
 from support.expect import admitted, refused
 from support.fake_issuer import key_set
@@ -142,6 +142,22 @@ def test_clock_is_set(start, state, fake, key, ahead):
     before = fake.count(PATH)
     time.sleep(2)
     assert fake.count(PATH) - before <= 2
+
+
+def test_beyond_2038(work, pki, key, jwks):
+    """A time that 32 bits do not hold: tokens of that time are good and others have ended or not begun, from a file's keys (certificates of the
+    tests do not live that long)."""
+    home = Path(tempfile.mkdtemp(dir=work))
+    home.chmod(0o755)
+    ahead = 2**31 + 86400 - int(time.time())
+    server = ClockedHttpd(home, pki, "MTLSOAuthStateDir off\n" + issuer(ISS, jwks), [Host(location("/api"))], ahead=ahead).start()
+    try:
+        asker = Asker(server, pki)
+        several(asker, admitted, token(key, ahead))
+        for off, code in ((0, "token_expired"), (ahead - 1000, "token_expired"), (ahead + 100, "token_not_yet_valid"), (2 * ahead, "token_not_yet_valid")):
+            several(asker, lambda answer, code=code: refused(answer, code), token(key, off))
+    finally:
+        server.stop()
 
 
 def _ok(answer):

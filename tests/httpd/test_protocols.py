@@ -25,7 +25,8 @@ def server(launch, text):
     late = text + ('Alias "/late" "{root}/api"\n<Location "/late">\nSSLVerifyClient optional_no_ca\n</Location>\n'
                    + location("/late"))
     return launch(hosts=[Host(text), Host(late, name="late.example.test", verify="none"),
-                         Host(text, name="silent.example.test", verify=None)], without=())
+                         Host(text, name="silent.example.test", verify=None), Host(text, name="twin.example.test")],
+                  without=())
 
 
 @pytest.fixture
@@ -142,6 +143,44 @@ def test_resumed_session(launch, pki, text, tokens, version, tickets):
             "certificate_mismatch")
     refused(resumed(server, tls_context(pki.authority.path, None, version)).request(PATH, tokens["owner"]),
             "certificate_missing")
+
+
+@VERSIONS
+@pytest.mark.parametrize("host, judge", [("twin.example.test", "twin.example.test"), ("nobody.example.test", "localhost"),
+                                         ("late.example.test", None), ("silent.example.test", None)])
+def test_connection_for_another_host(fetch, pki, tokens, version, host, judge):
+    """HTTP/2 lets a client ask one host over the connection to another: a host that asks otherwise for certificates sends it away
+    (421), one that asks alike judges the certificate of this connection."""
+    streams = [Stream(PATH, tokens[whose], (("Host", host),)) for whose in ("owner", "thief")]
+    for certificate, codes in ((pki.owner, (None, "certificate_mismatch")), (pki.thief, ("certificate_mismatch", None)),
+                               (None, ("certificate_missing", "certificate_missing"))):
+        answers, connections = fetch(streams, certificate, tls=version)
+        assert connections == 1
+        for answer, code in zip(answers, codes):
+            if judge is None:
+                assert (answer.status, answer.user) == (421, None), answer
+            elif code:
+                refused(answer, code, realm=judge)
+            else:
+                admitted(answer, binding="bound")
+
+
+@VERSIONS
+@pytest.mark.parametrize("first", ["twin.example.test", "late.example.test", "silent.example.test"])
+def test_session_of_another_host(server, pki, tokens, version, first):
+    """A session that began at another host, whatever that one asked for, is none here: the handshake asks anew."""
+    for certificate in (pki.owner, pki.thief):
+        context = tls_context(pki.authority.path, certificate, version)
+        before = Connection(server.port, first, context)
+        assert before.request("/public.txt").status == 200
+        connection = Connection(server.port, "localhost", context, session=before.tls.session)
+        before.close()
+        answer = connection.request(PATH, tokens["owner"])
+        if certificate is pki.owner:
+            admitted(answer, binding="bound")
+        else:
+            refused(answer, "certificate_mismatch")
+        connection.close()
 
 
 @VERSIONS

@@ -266,6 +266,42 @@ def test_poisoned(start, cache, known):
     eventually(holds)
 
 
+def test_sealed_each_time_anew(start, cache, known):
+    """CVE-2021-32791 of mod_auth_openidc, AES-GCM with one nonce for everything: here each value has its own, and nothing of two values is alike
+    but the version in front."""
+    asker, _ = start(cache)
+    values = []
+    for name in ("first", "second"):
+        admitted(asker.fresh(known.add(name, sub="alice", jti="the same")))
+        key = next(key for key in kept(cache, len(values) + 1) if cache.get(key) not in values)
+        values.append(cache.get(key))
+    # the same place again: the value is gone, the issuer is asked once more
+    cache.set(key, b"x")
+    admitted(asker.fresh("second"))
+    eventually(lambda: _longer(cache.get(key)))
+    values.append(cache.get(key))
+    assert values[0][:1] == values[1][:1] == values[2][:1]
+    nonces, tags = {value[1:13] for value in values}, {value[-16:] for value in values}
+    assert len(nonces) == len(tags) == len(values) and bytes(12) not in nonces
+    for one, two in ((0, 1), (0, 2), (1, 2)):
+        alike = sum(a == b for a, b in zip(values[one][1:], values[two][1:]))
+        assert alike < len(values[one]) / 8, (alike, values)
+
+
+def _longer(value):
+    assert value and len(value) > 60, value
+
+
+def test_format_strings(start, cache, known):
+    """CVE-2021-32785 of mod_auth_openidc, a key or value of Redis that is a format: what a token or an answer says is never one."""
+    (one, _), (two, _) = start(cache), start(cache)
+    name = known.add("formats", sub="%s%n%1000000d%p%%", jti="%n%n%n%n")
+    for asker in (one, two):
+        admitted(asker.fresh(name), user="%s%n%1000000d%p%%")
+        refused(asker.fresh("%s%n%1000000d"), "token_malformed")
+    assert known.count(name) == 1
+
+
 def test_replayed(start, cache, known):
     """An old value put back after its end says nothing."""
     asker, _ = start(cache, mode="3s")
