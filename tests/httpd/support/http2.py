@@ -61,7 +61,8 @@ def _answer(head, body):
 
 class Http2Connection:
     """One HTTP/2 connection that may resume a TLS session, which curl cannot be told to do. It sends one stream after the other and
-    reads bodies alone: what a field section says would take HPACK to know."""
+    reads bodies alone: what a field section says would take HPACK to know. The context speaks HTTP/2 from then on. `going`: the server
+    wants no further request on it."""
 
     def __init__(self, port, host, context, session=None):
         plain = socket.create_connection(("127.0.0.1", port), timeout=20)
@@ -70,6 +71,7 @@ class Http2Connection:
         assert self.tls.selected_alpn_protocol() == "h2", "the server speaks no HTTP/2"
         self._host = host
         self._stream = -1
+        self.going = False
         self.tls.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(SETTINGS, 0, 0, b""))
 
     def request(self, path, token=None, method="GET", headers=(), body=b""):
@@ -91,7 +93,11 @@ class Http2Connection:
         while True:
             length, kind, flags, stream = self._head()
             payload = self._read(length)
-            assert kind not in (RST_STREAM, GOAWAY), payload
+            assert kind != RST_STREAM, payload
+            if kind == GOAWAY:
+                self.going = True
+                if int.from_bytes(payload[:4], "big") < self._stream:
+                    raise EOFError("the server takes no more streams")
             if kind in (SETTINGS, PING) and not flags & ACK:
                 self.tls.sendall(_frame(kind, ACK, 0, payload if kind == PING else b""))
             if kind == DATA and stream == self._stream:
