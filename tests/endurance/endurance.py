@@ -11,10 +11,11 @@ import random
 import statistics
 import sys
 import time
+from types import SimpleNamespace
 
 import processes
 from stage import CHILDREN, Stage, crashes, kill, parent_of, wait_until
-from traffic import Asked, Mixed, Outcomes, Steady, Together
+from traffic import PATH, Asked, Mixed, Outcomes, Steady, Together
 
 from rig import Key, Load
 from support.client import Connection, tls_context
@@ -132,7 +133,7 @@ def flood(verdict, seconds):
     rounds, others = 5, 4
     with Stage() as stage:
         server = stage.server()
-        server.nanoseconds, server.log = lambda: 0, lambda: "\n".join(server.lines()[-20:])
+        target = [SimpleNamespace(port=server.port, nanoseconds=lambda: 0, log=lambda: "\n".join(server.lines()[-20:]))]
         stranger = Key("ES256", kid="stranger").private
         unknown = stage.bench.write("unknown", [stage.bench.token(Key("ES256", kid=f"flood-{number}", private=stranger), "urn:rotating")
                                                 for number in range(2000)])
@@ -140,10 +141,13 @@ def flood(verdict, seconds):
         kinds = {"nobody": None, "other good requests": good, "unknown kids": unknown,
                  "bad signatures": stage.tokens("bad", 500, Key("ES256", kid=stage.local.kid))}
         found, fetched, began = {kind: [] for kind in kinds}, stage.rotation.fetches, time.monotonic()
+
+        def load(tokens, some, **settings):
+            return Load(stage.bench, target, PATH, tokens, seconds=some, requests=REQUESTS_MOST, **settings).begin()
         for _ in range(rounds):
             for kind, tokens in kinds.items():
-                beside = tokens and Load(stage.bench, [server], "/api/secret.txt", tokens, seconds=seconds + 1, requests=4000000, connections=others).begin()
-                measured = Load(stage.bench, [server], "/api/secret.txt", good, seconds=seconds, requests=4000000, warm=200, connections=2).begin()
+                beside = tokens and load(tokens, seconds + 1, connections=others)
+                measured = load(good, seconds, connections=2, warm=200)
                 one, = measured.results("200")
                 one["others"] = beside.results()[0]["rate"] if beside else 0.0
                 found[kind].append(one)
@@ -164,28 +168,31 @@ def flood(verdict, seconds):
 # ---- Slow clients ----
 
 DRIPPING = 40
+REQUESTS_MOST = 4000000  # of the load program
 
 
 def slow(verdict):
-    """Clients that send their form byte by byte: RequestReadTimeout ends them, and while there are threads left nobody waits for them."""
+    """Clients that send their header fields, or their form, byte by byte: RequestReadTimeout ends them, and while there are threads left nobody waits for them."""
     limit = 4
     with Stage() as stage:
-        server = stage.server(more=f"RequestReadTimeout handshake=5 header=5 body={limit}\n", more_modules=("reqtimeout",))
+        server = stage.server(more=f"RequestReadTimeout handshake=5 header={limit} body={limit}\n", more_modules=("reqtimeout",))
         context = tls_context(stage.pki.authority.path, stage.client_pki.reports)
         body = form("dn", padding="x" * 4000)
-        head = f"POST /token/secret.txt HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        head = (f"POST /token/secret.txt HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM_TYPE}\r\nContent-Length: {len(body)}\r\n"
+                f"X-Padding: {'x' * 1000}\r\n\r\n").encode()
         dripping = []
-        for _ in range(DRIPPING):
+        for number in range(DRIPPING):
             connection = Connection(server.port, "localhost", context)
             connection.open()
-            connection.tls.sendall(head + body[:1])
+            connection.rest = (head + body)[50 if number % 2 else len(head) + 1:]
+            connection.tls.sendall((head + body)[:-len(connection.rest)])
             connection.tls.settimeout(30)
             dripping.append(connection)
-        began, slowest, sent, asked = time.monotonic(), 0.0, 1, 0
+        began, slowest, sent, asked = time.monotonic(), 0.0, 0, 0
         quick = Asked(server, context)
         while time.monotonic() - began < limit - 1:
             for one in dripping:
-                one.tls.sendall(body[sent:sent + 1])
+                one.tls.sendall(one.rest[sent:sent + 1])
             sent += 1
             for _ in range(5):
                 begin = time.monotonic()
@@ -205,15 +212,13 @@ def slow(verdict):
             one.close()
         say(f"slow: {DRIPPING} of 48 threads had a client that dripped; {asked} quick clients beside them waited for at most {slowest * 1000:.0f} ms; "
             f"the slow ones were ended after {min(ended):.1f} to {max(ended):.1f} s with {', '.join(sorted(statuses))} (body={limit})")
-        verdict.expect(statuses <= {"408", "400", "closed"}, f"slow: answers {statuses}")
+        verdict.expect(statuses <= {"408", "closed"}, f"slow: answers {statuses}")
         verdict.expect(max(ended) < limit + 6, f"slow: one was let drip for {max(ended):.1f} s")
         verdict.expect(slowest < 2, f"slow: a quick client waited for {slowest:.1f} s")
         begin = time.monotonic()
         answer = quick.request("/token/secret.txt", method="POST", headers=(("Content-Type", FORM_TYPE),), body=form("dn"))
         verdict.expect(answer.status == 200 and time.monotonic() - begin < 2, "slow: nobody is served afterwards")
         quick.close()
-        refusals = [line for line in server.lines() if "refused form_malformed" in line]
-        verdict.expect(refusals, "slow: the log does not tell")
         verdict.expect(not crashes(server), f"slow: {crashes(server)[:3]}")
 
 
