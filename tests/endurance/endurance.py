@@ -94,14 +94,15 @@ def restarts(verdict, count):
 
 def kills(verdict, count):
     """A process that dies at any moment takes its own requests along, and nothing else."""
-    with Stage() as stage:
+    # an issuer that takes its time: then some of them die with the lease of a fetch, which the others must wait for
+    with Stage(delay=0.7, settled=25) as stage:
         server, outcomes, killed = stage.server(), Outcomes(), 0
         parent = parent_of(server)
         before = processes.measure(parent)
         with Together(all_traffic(stage, {"server": server}, outcomes, lost_allowed=True)) as together:
             time.sleep(2)
             while killed < count:
-                time.sleep(random.uniform(0.05, 1.5))
+                time.sleep(random.uniform(0.05, 2))
                 children = sorted(processes.children_of(parent))
                 if children:
                     kill(random.choice(children))

@@ -29,13 +29,14 @@ PROCESSES = ("StartServers 3\nServerLimit {limit}\nThreadsPerChild 16\nMaxReques
 
 
 class Rotation:
-    """Publishes a new key, signs with it once everybody has had the time to fetch it, and withdraws the one before."""
+    """Publishes a new key, signs with it once everybody has had the time to fetch it, and withdraws the one before. `delay`: seconds
+    that the issuer takes for an answer; `settled`: that it takes until everybody has a new set."""
 
-    def __init__(self, fake, path="/jwks", interval=40):
-        self._fake, self._path, self.interval = fake, path, interval
-        self.signing, self._before, self.withdrawn = Key("ES256", kid="rotating-0"), None, None
+    def __init__(self, fake, path="/jwks", interval=40, delay=0.0, settled=3 * COOLDOWN + 2):
+        self._fake, self._path, self._interval, self._delay, self._settled = fake, path, interval, delay, settled
+        self.signing, self.withdrawn = Key("ES256", kid="rotating-0"), None
         self.rotations = 0
-        fake.answer(path, key_set(self.signing.jwk()))
+        self._publish(self.signing)
 
     @property
     def fetches(self):
@@ -43,23 +44,25 @@ class Rotation:
 
     def rotate(self, wait=time.sleep):
         """One turn; `wait` gets seconds."""
-        settled = 3 * COOLDOWN + 2
         key = Key("ES256", kid=f"rotating-{self.rotations + 1}")
         self.withdrawn = None
-        self._fake.answer(self._path, key_set(self.signing.jwk(), key.jwk()))
-        wait(settled)
+        self._publish(self.signing, key)
+        wait(self._settled)
         before, self.signing = self.signing, key
         wait(2)
-        self._fake.answer(self._path, key_set(key.jwk()))
+        self._publish(key)
         # who is asked about unknown keys fetches again; the regular refresh may be an hour away
-        wait(settled)
+        wait(self._settled)
         self.withdrawn = before
         self.rotations += 1
 
     def run(self, stop, _seconds):
         while not stop.is_set():
             self.rotate(stop.wait)
-            stop.wait(max(0.0, self.interval - 2 * (3 * COOLDOWN + 2) - 2))
+            stop.wait(max(0.0, self._interval - 2 * self._settled - 2))
+
+    def _publish(self, *keys):
+        self._fake.answer(self._path, key_set(*(key.jwk() for key in keys), delay=self._delay))
 
 
 class Opaque:
@@ -83,7 +86,7 @@ class Opaque:
 class Stage:
     """Certificates, the issuer and any number of servers; all ends with the `with` block."""
 
-    def __init__(self, interval=40):
+    def __init__(self, **rotation):
         self.bench = Bench()
         self.pki = self.bench.pki
         clients = self.bench.directory / "clients"
@@ -94,7 +97,7 @@ class Stage:
         self._secret = self.bench.directory / "introspection.secret"
         self._secret.write_text("a secret\n")
         self.fake = FakeIssuer(self.pki.server)
-        self.rotation, self.opaque = Rotation(self.fake, interval=interval), Opaque(self.fake, self.pki.owner)
+        self.rotation, self.opaque = Rotation(self.fake, **rotation), Opaque(self.fake, self.pki.owner)
         self._servers = []
 
     def server(self, limit=CHILDREN, more="", more_modules=()):
@@ -113,7 +116,7 @@ class Stage:
     def _text(self, home):
         required = "MTLSOAuthUseMutualTLS required"
         return (f'MTLSOAuthStateDir "{home}/state"\nMTLSOAuthOutgoingCACertificateFile "{self.pki.authority.path}"\n'
-                f"MTLSOAuthJWKSCooldown {COOLDOWN}s\nMTLSOAuthOutgoingTimeout 2s\nMTLSOAuthTokenCache 2000\n"
+                f"MTLSOAuthJWKSCooldown {COOLDOWN}s\nMTLSOAuthOutgoingTimeout 1s\nMTLSOAuthTokenCache 2000\n"
                 + issuer("urn:local", self._jwks, required)
                 + issuer("urn:rotating", None, f'MTLSOAuthJWKSURI "{self.fake.url}/jwks"', "MTLSOAuthJWKSRefresh 60s", required)
                 + issuer("urn:asked", self._jwks, f'MTLSOAuthIntrospectionURI "{self.fake.url}/introspect"', required,
