@@ -95,6 +95,7 @@ static mto_counter_slot_t *assign(mto_counted_kind_t kind, const char *server, c
         return NULL;
     }
     slot = mto_counters_assign(prepared.counters, identity);
+    kind = slot == &prepared.counters->slots[MTO_COUNTER_SLOTS - 1] ? MTO_COUNTED_OTHERS : kind;
     slot->is_apart = kind == MTO_COUNTED_CLIENTS;
     for (i = 0; i < prepared.slots->nelts; i++) {
         if (APR_ARRAY_IDX(prepared.slots, i, mto_counted_t).slot == slot) {
@@ -102,7 +103,7 @@ static mto_counter_slot_t *assign(mto_counted_kind_t kind, const char *server, c
         }
     }
     counted = apr_array_push(prepared.slots);
-    counted->kind = slot == &prepared.counters->slots[MTO_COUNTER_SLOTS - 1] ? MTO_COUNTED_OTHERS : kind;
+    counted->kind = kind;
     counted->slot = slot;
     counted->server = counted->kind == MTO_COUNTED_OTHERS ? "(others)" : server;
     counted->issuer = counted->kind == MTO_COUNTED_ISSUER ? issuer : NULL;

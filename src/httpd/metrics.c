@@ -18,8 +18,8 @@ typedef struct {
     const char           *labels; /* of the row: server="…",issuer="…",name="…"; "" without one */
 } output_t;
 
-/* Which rows a family has samples of. */
-typedef enum { ONCE, TOKENS, ISSUERS, CLIENTS } scope_t;
+/* Which rows a family has samples of. ISSUED: issuers, and those that are counted together. */
+typedef enum { ONCE, TOKENS, ISSUED, ISSUERS, CLIENTS } scope_t;
 
 /* One metric. */
 typedef struct {
@@ -236,19 +236,19 @@ static void print_build(const output_t *out)
 
 /* Names and units as https://prometheus.io/docs/practices/naming/ has them. */
 static const family_t families[] = {
-    {"mtls_oauth_requests_admitted_total", "counter", "Requests admitted, by how their token is bound.", ISSUERS,
+    {"mtls_oauth_requests_admitted_total", "counter", "Requests admitted, by how their token is bound.", ISSUED,
      print_admitted},
     {"mtls_oauth_requests_refused_total", "counter", "Requests refused, by code (docs/refusals.md).", TOKENS,
      print_refused},
     {"mtls_oauth_requests_reported_total", "counter",
-     "Requests admitted that the policy of MTLSOAuthReportMutualTLS would have refused, by code.", ISSUERS,
+     "Requests admitted that the policy of MTLSOAuthReportMutualTLS would have refused, by code.", ISSUED,
      print_reported},
     {"mtls_oauth_requests_observed_total", "counter",
-     "Requests admitted while the policy of MTLSOAuthReportMutualTLS was decided as well.", ISSUERS, print_observed},
+     "Requests admitted while the policy of MTLSOAuthReportMutualTLS was decided as well.", ISSUED, print_observed},
     {"mtls_oauth_token_proof_seconds", "histogram", "Time to prove a token not seen before, waiting for keys included.",
-     ISSUERS, print_proving},
-    {"mtls_oauth_introspections_total", "counter", "Proofs by the issuer's answer, by outcome.", ISSUERS, print_asked},
-    {"mtls_oauth_introspection_seconds", "histogram", "Time until the issuer's answer, shared cache included.", ISSUERS,
+     ISSUED, print_proving},
+    {"mtls_oauth_introspections_total", "counter", "Proofs by the issuer's answer, by outcome.", ISSUED, print_asked},
+    {"mtls_oauth_introspection_seconds", "histogram", "Time until the issuer's answer, shared cache included.", ISSUED,
      print_asking},
     {"mtls_oauth_key_fetches_total", "counter", "Attempts to fetch the issuer's keys, by outcome.", ISSUERS,
      print_fetches},
@@ -287,6 +287,7 @@ static int is_in(const mto_view_row_t *row, scope_t scope)
     mto_counted_kind_t kind = row->counted->kind;
 
     return scope == CLIENTS   ? kind == MTO_COUNTED_CLIENTS
+           : scope == ISSUED  ? kind == MTO_COUNTED_ISSUER || kind == MTO_COUNTED_OTHERS
            : scope == ISSUERS ? kind == MTO_COUNTED_ISSUER
                               : kind != MTO_COUNTED_CLIENTS;
 }

@@ -208,7 +208,7 @@ static void *watch_until_stopped(void *unused)
     while (!atomic_load(&child.stop)) {
         (void)pthread_mutex_unlock(&child.lock);
         mto_servers_renew_watched(child.main_server, log_says, NULL);
-        (void)clock_gettime(CLOCK_REALTIME, &next);
+        (void)clock_gettime(CLOCK_MONOTONIC, &next);
         next.tv_sec += apr_time_sec(WATCH_INTERVAL);
         (void)pthread_mutex_lock(&child.lock);
         if (!atomic_load(&child.stop)) {
@@ -269,6 +269,7 @@ static int start_thread(pthread_t *thread, void *(*run)(void *), const char *wit
 void mto_refresh_start(apr_pool_t *pool, server_rec *main_server)
 {
     const apr_array_header_t *stores = mto_servers_keystores(main_server);
+    pthread_condattr_t        attributes;
     int                       threads = 1;
 
     memset(&child, 0, sizeof child);
@@ -289,7 +290,10 @@ void mto_refresh_start(apr_pool_t *pool, server_rec *main_server)
             mto_introspector_create(mto_renewal_fetcher(child.renewal), mto_shared_cache_start(pool), log_says, NULL);
     }
     (void)pthread_mutex_init(&child.lock, NULL);
-    (void)pthread_cond_init(&child.stopping, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* a clock that is set back must not hold up files */
+    (void)pthread_cond_init(&child.stopping, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
     apr_pool_pre_cleanup_register(pool, NULL, stop_threads);
     child.has_thread = start_thread(&child.thread, renew_until_stopped, "keys are not renewed");
     if (mto_server_config_of(main_server)->watched->nelts > 0) {

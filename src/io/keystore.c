@@ -146,10 +146,13 @@ static int take_newer(mto_keystore_t *store, const mto_keyset_t *keys, apr_time_
     return 1;
 }
 
-/* Whether the issuer has spoken less than a cooldown ago. Under the lock. */
+/* Whether the issuer has spoken less than a cooldown ago. What it will say in a while it said before the clock was set
+ * back. Under the lock. */
 static int has_spoken(const mto_keystore_t *store, apr_time_t now)
 {
-    return store->keys != NULL && now - store->fetched < store->source->settings.cooldown;
+    apr_interval_time_t cooldown = store->source->settings.cooldown, age = now - store->fetched;
+
+    return store->keys != NULL && age < cooldown && age > -cooldown;
 }
 
 mto_keys_t mto_keystore_ask(mto_keystore_t *store, const mto_keyset_t *keys, unsigned most, mto_keyset_t **newer)

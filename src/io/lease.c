@@ -22,7 +22,7 @@ static int is_allowed(const mto_lease_t *lease, const mto_pace_t *pace, int in_n
 {
     int64_t next = atomic_load(&lease->next_attempt), last = atomic_load(&lease->last_attempt);
 
-    if (now >= next || next > now + 2 * pace->refresh + pace->cooldown) {
+    if (now >= next || next > now + pace->refresh + pace->refresh / 10 + pace->cooldown + CLOCKS_APART) {
         return 1;
     }
     return in_need && (now - last >= pace->cooldown || last > now + pace->cooldown);

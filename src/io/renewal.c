@@ -81,9 +81,11 @@ static void adopt(mto_renewal_t *renewal, mto_keystore_t *store)
     mto_state_t   state;
     mto_keyset_t *keys = NULL;
     int           missing;
-    const char   *reason = mto_state_read(&state, renewal->place, store->source, apr_time_now(), &missing);
+    apr_time_t    now = apr_time_now();
+    const char   *reason = mto_state_read(&state, renewal->place, store->source, now, &missing);
 
-    if (reason == NULL && state.fetched > store->fetched) {
+    /* What we have may be of before the clock was set back. */
+    if (reason == NULL && (state.fetched > store->fetched || store->fetched > now)) {
         /* Who fetched it has said what is left out. */
         keys = mto_renewal_read_set(renewal, store, &state, NULL, &reason);
     }

@@ -3,17 +3,23 @@
  * the machine does meets all of them alike.
  *
  *   load -p PORT[,PORT...] -H HOST -u PATH -c CERTIFICATE-AND-KEY.pem [-t TOKENS] [-w WARM] [-n REQUESTS | -s SECONDS]
- *        [-j CONNECTIONS]
+ *        [-j CONNECTIONS] [-d MICROSECONDS] [-r]
  *
  * TOKENS: a file with one token a line. Opens CONNECTIONS to each server, asks each WARM times, prints "ready", and
  * begins when it reads a line. Then it asks each server REQUESTS times, and prints for each one a line of JSON:
  * requests, seconds, latencies in microseconds, how often each status came. It hangs up when it reads another line.
- * Exit code 1 when a connection or a request fails, 2 for a wrong option. */
+ * Exit code 1 when a connection or a request fails, 2 for a wrong option.
+ *
+ * -d: each connection rests so long after a request. -r: servers may end connections and processes, as clients must
+ * expect (RFC 9112 section 9.3.1): a request on a connection that was used before, and that ended before any byte of
+ * the answer, is sent again on a new one. "again" is how often; "lost" how many requests failed in any other way, and
+ * count as no status. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +32,8 @@
 #define CONNECTIONS_MOST 64
 #define REQUESTS_MOST    4000000
 #define ANSWER_SIZE      16384
+#define LOST_REST        10000 /* microseconds */
+#define PATIENCE         20    /* seconds without a byte, then the server hangs */
 
 typedef struct {
     char  *text;
@@ -36,6 +44,7 @@ typedef struct {
     int           port;
     float        *latencies; /* in microseconds, by number of the request */
     atomic_size_t statuses[600];
+    atomic_size_t again, lost;
 } server_t;
 
 /* What is asked, the same for all connections. */
@@ -43,11 +52,13 @@ static struct {
     int         connections;
     size_t      requests, warm; /* of each server; requests at most */
     double      seconds;        /* at most */
+    useconds_t  rest;           /* after each request */
+    int         resilient;
     const char *host, *path, *certificate, *tokens_file;
     SSL_CTX    *tls;
     request_t  *texts;
     size_t      text_count;
-} plan = {4, 1000, 0, 1e9, "localhost", "/", NULL, NULL, NULL, NULL, 0};
+} plan = {.connections = 4, .requests = 1000, .seconds = 1e9, .host = "localhost", .path = "/"};
 
 static server_t          servers[SERVERS_MOST];
 static int               server_count;
@@ -66,7 +77,10 @@ static double now(void)
 
 static void fail(const char *what)
 {
-    if (atomic_exchange(&failed, 1) == 0) {
+    if (plan.resilient) {
+        ERR_clear_error();
+    }
+    else if (atomic_exchange(&failed, 1) == 0) {
         perror(what);
         ERR_print_errors_fp(stderr);
     }
@@ -117,12 +131,14 @@ static int read_tokens(const char *name)
 static SSL *dial(int port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct timeval     patience = {PATIENCE, 0};
     int                fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
     SSL               *tls = SSL_new(plan.tls);
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK); /* never a server of somebody else */
     if (fd < 0 || tls == NULL || connect(fd, (struct sockaddr *)&address, sizeof address) != 0
-        || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 || SSL_set_fd(tls, fd) != 1
+        || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0
+        || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 || SSL_set_fd(tls, fd) != 1
         || SSL_set_tlsext_host_name(tls, plan.host) != 1 || SSL_connect(tls) != 1) {
         fail("connect");
         SSL_free(tls);
@@ -144,7 +160,8 @@ static void hang_up(SSL *tls)
     }
 }
 
-/* Reads one answer with a Content-Length. Returns its status, 0 when there is none; *closing: the server ends it. */
+/* Reads one answer with a Content-Length. Returns its status, 0 when there is none, -1 when nothing came at all;
+ * *closing: the server ends it. */
 static int read_answer(SSL *tls, int *closing)
 {
     char        buffer[ANSWER_SIZE];
@@ -155,7 +172,7 @@ static int read_answer(SSL *tls, int *closing)
     while (body == NULL && size < ANSWER_SIZE - 1) {
         got = SSL_read(tls, buffer + size, ANSWER_SIZE - 1 - size);
         if (got <= 0) {
-            return 0;
+            return size == 0 ? -1 : 0;
         }
         size += got;
         buffer[size] = '\0';
@@ -183,17 +200,26 @@ static int read_answer(SSL *tls, int *closing)
 }
 
 /* One request; *tls is opened when it has to be. Returns the status, 0 after a failure. */
-static int ask_once(SSL **tls, const server_t *server, size_t number)
+static int ask_once(SSL **tls, server_t *server, size_t number)
 {
     const request_t *request = &plan.texts[number % plan.text_count];
-    int              status, closing = 0;
+    int              status, closing = 0, used = *tls != NULL;
 
     if (*tls == NULL && (*tls = dial(server->port)) == NULL) {
         return 0;
     }
-    status = SSL_write(*tls, request->text, (int)request->size) > 0 ? read_answer(*tls, &closing) : 0;
+    status = SSL_write(*tls, request->text, (int)request->size) > 0 ? read_answer(*tls, &closing) : -1;
     if (status < 100 || status > 599) {
         fail("request");
+        if (!plan.resilient) {
+            return 0;
+        }
+        hang_up(*tls);
+        *tls = NULL;
+        if (used && status == -1) {
+            atomic_fetch_add(&server->again, 1);
+            return ask_once(tls, server, number);
+        }
         return 0;
     }
     if (closing) {
@@ -218,11 +244,16 @@ static void ask(SSL *tls[SERVERS_MOST])
         for (i = 0; i < server_count; i++) {
             int status = ask_once(&tls[i], &servers[i], number);
 
-            if (status == 0) {
+            if (status == 0 && !plan.resilient) {
                 return;
+            }
+            if (status == 0) {
+                atomic_fetch_add(&servers[i].lost, 1);
+                (void)usleep(LOST_REST);
             }
             servers[i].latencies[number] = (float)(now() - start);
             atomic_fetch_add(&servers[i].statuses[status], 1);
+            (void)usleep(plan.rest);
             start = now();
         }
     }
@@ -265,7 +296,7 @@ static int read_options(int argc, char **argv)
     char *port;
     int   option;
 
-    while ((option = getopt(argc, argv, "p:H:u:c:t:w:n:s:j:")) != -1) {
+    while ((option = getopt(argc, argv, "p:H:u:c:t:w:n:s:j:d:r")) != -1) {
         switch (option) {
         case 'p':
             for (port = strtok(optarg, ","); port != NULL && server_count < SERVERS_MOST; port = strtok(NULL, ",")) {
@@ -297,6 +328,12 @@ static int read_options(int argc, char **argv)
         case 'j':
             plan.connections = atoi(optarg);
             break;
+        case 'd':
+            plan.rest = (useconds_t)atoi(optarg);
+            break;
+        case 'r':
+            plan.resilient = 1;
+            break;
         default:
             return 0;
         }
@@ -314,9 +351,12 @@ static void print_result(server_t *server, double seconds)
         count += atomic_load(&server->statuses[i]);
     }
     qsort(server->latencies, count, sizeof *server->latencies, compare);
-    (void)printf("{\"requests\": %zu, \"seconds\": %.3f, \"p50_us\": %.0f, \"p99_us\": %.0f, \"statuses\": {", count,
-                 seconds, (double)server->latencies[count / 2], (double)server->latencies[count * 99 / 100]);
-    for (i = 0; i < 600; i++) {
+    (void)printf("{\"requests\": %zu, \"seconds\": %.3f, \"p50_us\": %.0f, \"p99_us\": %.0f, \"slowest_us\": %.0f, "
+                 "\"again\": %zu, \"lost\": %zu, \"statuses\": {",
+                 count, seconds, (double)server->latencies[count / 2], (double)server->latencies[count * 99 / 100],
+                 (double)server->latencies[count > 0 ? count - 1 : 0], atomic_load(&server->again),
+                 atomic_load(&server->lost));
+    for (i = 1; i < 600; i++) {
         if (atomic_load(&server->statuses[i]) > 0) {
             (void)printf("%s\"%zu\": %zu", comma, i, atomic_load(&server->statuses[i]));
             comma = ", ";
@@ -364,6 +404,7 @@ int main(int argc, char **argv)
         (void)fputs("load: wrong options; its source says which there are\n", stderr);
         return 2;
     }
+    (void)signal(SIGPIPE, SIG_IGN);
     if (!prepare()) {
         fail("start");
         return 1;

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,10 @@ class Bench:
         self.client.write_text(self.pki.owner.pem + Path(self.pki.owner.key_path).read_text())
         (self.directory / "htdocs").mkdir()
         (self.directory / "htdocs" / "page").write_text("a small file\n" * 20)
+
+    def remove(self):
+        if not environment.KEEP:
+            shutil.rmtree(self.directory)
 
     def jwks(self, name, *keys):
         return write_jwks(self.directory / name, *(key.jwk(alg=key.algorithm.replace("Ed25519", "EdDSA")) for key in keys))

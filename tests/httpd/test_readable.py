@@ -3,18 +3,18 @@
 import grp
 import os
 import pwd
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from support import environment, sanitizer
+from support import environment
 from support.blocks import issuer
 from support.client_pki import certificate_jwk
 from support.clients import named, section, write_json
 from support.key_life import eventually
 from support.keys import write_jwks
-from support.server import Httpd, parent_of, threads_of
+from support.server import parent_of, threads_of
+from support.slow_files import WaitingHttpd
 
 ACCOUNT = environment.server_account()
 
@@ -181,32 +181,21 @@ def all_serve(server):
     assert all(threads_of(entry.name) > 1 for entry in Path("/proc").glob("[0-9]*") if parent_of(entry) == first)
 
 
-class StuckHttpd(Httpd):
-    """A server that can open a file for as long as it is root."""
-
-    def __init__(self, directory, *args, stuck, **settings):
-        self._library = Path(directory) / "stuck.so"
-        self._stuck = stuck
-        subprocess.run([os.environ.get("MTO_CC") or "cc", "-shared", "-fPIC", "-O1", "-o", str(self._library),
-                        str(Path(__file__).with_name("support") / "stuck.c")], check=True)
-        super().__init__(directory, *args, **settings)
-
-    def _command(self, *arguments):
-        preloaded = sanitizer.process_environment(self._sanitizer).get("LD_PRELOAD", "").split()
-        return ["env", "LD_PRELOAD=" + " ".join([*preloaded, str(self._library)]), f"MTO_STUCK={self._stuck}",
-                *super()._command(*arguments)]
-
-
 def test_file_system_is_away(work, pki, home):
     """The start does not wait for a file that cannot be opened: it says so, and leaves no process behind."""
-    directory = work / f"{home.name}-stuck"
+    directory = work / f"{home.name}-away"
     directory.mkdir()
-    server = StuckHttpd(directory, pki, local(home), stuck=home / "issuer.jwks").start()
+    directory.chmod(0o755)
+    (home / "issuer.jwks").rename(home / "issuer.slow")
+    server = WaitingHttpd(directory, pki, local(home).replace("issuer.jwks", "issuer.slow"))
+    server.take_away()
+    server.start()
     try:
         lines = said_by("\n".join(server.lines()))
-        assert len(lines) == 1 and f"MTLSOAuthJWKSFile {home}/issuer.jwks" in lines[0] and "not to be found out" in lines[0], lines
+        assert len(lines) == 1 and f"MTLSOAuthJWKSFile {home}/issuer.slow" in lines[0] and "not to be found out" in lines[0], lines
         assert traces(server)[1] == []
         # one that hangs has no threads; those that serve requests have many soon after they began
         eventually(lambda: all_serve(server))
     finally:
+        server.give_back()
         server.stop()

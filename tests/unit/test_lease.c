@@ -12,6 +12,8 @@
 #define REFRESH  (3600 * SECOND)
 #define COOLDOWN (30 * SECOND)
 #define DURATION (17 * SECOND)
+/* The latest schedule that is believed: the jitter, and a minute for what another process read of the clock. */
+#define LATEST (REFRESH + REFRESH / 10 + COOLDOWN + 60 * SECOND)
 
 static const mto_pace_t pace = {REFRESH, COOLDOWN};
 
@@ -48,6 +50,8 @@ static const start_t starts[] = {
     {"its holder died, due later", REFRESH, -1, -DURATION - 1, 0, 0},
     {"its holder died a cooldown ago, due later", REFRESH, DURATION - COOLDOWN, -COOLDOWN, 0, 1},
     /* The clock was set back. */
+    {"due as late as the clock allows", LATEST, NEVER, 0, 0, 0},
+    {"due later than that", LATEST + 1, NEVER, 0, 1, 1},
     {"next attempt in the far future", 100 * REFRESH, NEVER, -REFRESH, 1, 1},
     {"next and last attempt in the far future", 101 * REFRESH, NEVER, 100 * REFRESH, 1, 1},
     {"last attempt in the far future, due later", REFRESH, NEVER, 100 * REFRESH, 0, 1},

@@ -95,6 +95,10 @@ class Connection:
             self.close()
         return answer
 
+    def open(self):
+        """Connects before there is a request."""
+        self._open()
+
     @property
     def tls(self):
         """The TLS socket, for its session and version."""

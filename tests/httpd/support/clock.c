@@ -1,7 +1,9 @@
 /* A clock that a test can set: preloaded into httpd, it adds the seconds at the start of a file (an int64_t, named by
- * MTO_CLOCK) to the time of day. Waits that end at a time of day end when they would have; all other waits are as they were. */
+ * MTO_CLOCK) to the time of day. Waits of a condition that end at a time of day end when that clock shows it, as with a real
+ * clock that is set; all other waits are as they were. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -10,6 +12,9 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Nanoseconds after which a wait looks at the clock again. */
+#define STEP 20000000
 
 static const volatile int64_t *shift;
 
@@ -74,18 +79,60 @@ time_t time(time_t *into)
     return now.tv_sec;
 }
 
+static int is_before(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+/* Waits in steps, looking at the clock after each. */
+static int wait_for_clock(int (*wait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *), pthread_cond_t *condition,
+                          pthread_mutex_t *mutex, const struct timespec *end)
+{
+    struct timespec now, step;
+    int             result = ETIMEDOUT;
+
+    for (;;) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        if (!is_before(&now, end)) {
+            return result;
+        }
+        step = now;
+        step.tv_nsec += STEP;
+        if (step.tv_nsec >= 1000000000) {
+            step.tv_nsec -= 1000000000;
+            step.tv_sec++;
+        }
+        step = is_before(end, &step) ? *end : step;
+        step.tv_sec -= seconds();
+        result = wait(condition, mutex, &step);
+        if (result != ETIMEDOUT) {
+            return result;
+        }
+    }
+}
+
 int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex, const struct timespec *restrict end)
 {
     static int (*real)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
-    struct timespec moved = *end, monotonic;
+    struct timespec monotonic;
 
     if (!real) {
         real = original("pthread_cond_timedwait");
     }
     clock_gettime(CLOCK_MONOTONIC, &monotonic);
     /* an end within a day of the monotonic clock is one of that clock, which no test sets */
-    if (llabs((long long)(end->tv_sec - monotonic.tv_sec)) > 86400) {
-        moved.tv_sec -= seconds();
+    return llabs((long long)(end->tv_sec - monotonic.tv_sec)) > 86400 ? wait_for_clock(real, condition, mutex, end)
+                                                                     : real(condition, mutex, end);
+}
+
+int pthread_timedjoin_np(pthread_t thread, void **value, const struct timespec *end)
+{
+    static int (*real)(pthread_t, void **, const struct timespec *);
+    struct timespec moved = *end;
+
+    if (!real) {
+        real = original("pthread_timedjoin_np");
     }
-    return real(condition, mutex, &moved);
+    moved.tv_sec -= seconds();
+    return real(thread, value, &moved);
 }

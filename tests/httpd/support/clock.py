@@ -9,17 +9,17 @@ from support.preload import PreloadedHttpd
 class ClockedHttpd(PreloadedHttpd):
     """A server that begins `ahead` seconds in the future (negative: the past)."""
 
-    source, variable = "clock.c", "MTO_CLOCK"
+    library = "clock.c"
 
     def __init__(self, directory, *args, ahead=0, **settings):
-        self.shared = Path(directory) / "clock"
+        self._shift = Path(directory) / "clock"
         self.set_clock(ahead)
-        super().__init__(directory, *args, **settings)
+        super().__init__(directory, *args, variables={"MTO_CLOCK": self._shift}, **settings)
 
     def set_clock(self, ahead):
         """From now on the server's time of day is that many seconds ahead of ours."""
-        if not self.shared.exists():
-            self.shared.write_bytes(bytes(8))
+        if not self._shift.exists():
+            self._shift.write_bytes(bytes(8))
         # in place: the server has it mapped
-        with open(self.shared, "r+b") as file:
+        with open(self._shift, "r+b") as file:
             file.write(struct.pack("=q", ahead))

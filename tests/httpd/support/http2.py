@@ -1,5 +1,6 @@
-"""HTTP/2 by the curl command: several requests as parallel streams of one connection."""
+"""HTTP/2 by the curl command, several requests as parallel streams of one connection; and by a small client of our own."""
 
+import socket
 import subprocess
 from dataclasses import dataclass
 
@@ -56,3 +57,88 @@ def _answer(head, body):
     except FileNotFoundError:
         content = b""
     return Answer(int(status.split()[1]), headers, content)
+
+
+class Http2Connection:
+    """One HTTP/2 connection that may resume a TLS session, which curl cannot be told to do. It sends one stream after the other and
+    reads bodies alone: what a field section says would take HPACK to know. The context speaks HTTP/2 from then on. `going`: the server
+    wants no further request on it."""
+
+    def __init__(self, port, host, context, session=None):
+        plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+        context.set_alpn_protocols(["h2"])
+        self.tls = context.wrap_socket(plain, server_hostname=host, session=session)
+        assert self.tls.selected_alpn_protocol() == "h2", "the server speaks no HTTP/2"
+        self._host = host
+        self._stream = -1
+        self.going = False
+        self.tls.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(SETTINGS, 0, 0, b""))
+
+    def request(self, path, token=None, method="GET", headers=(), body=b""):
+        """The body of the answer."""
+        self._stream += 2
+        fields = [(":method", method), (":scheme", "https"), (":authority", self._host), (":path", path)]
+        if token is not None:
+            fields.append(("authorization", f"Bearer {token}"))
+        section = b"".join(_literal(name.lower(), value) for name, value in (*fields, *headers))
+        octets = _frame(HEADERS, END_HEADERS | (0 if body else END_STREAM), self._stream, section)
+        self.tls.sendall(octets + (_frame(DATA, END_STREAM, self._stream, body) if body else b""))
+        return self._answer()
+
+    def close(self):
+        self.tls.close()
+
+    def _answer(self):
+        body = b""
+        while True:
+            length, kind, flags, stream = self._head()
+            payload = self._read(length)
+            assert kind != RST_STREAM, payload
+            if kind == GOAWAY:
+                self.going = True
+                if int.from_bytes(payload[:4], "big") < self._stream:
+                    raise EOFError("the server takes no more streams")
+            if kind in (SETTINGS, PING) and not flags & ACK:
+                self.tls.sendall(_frame(kind, ACK, 0, payload if kind == PING else b""))
+            if kind == DATA and stream == self._stream:
+                body += payload
+            if kind in (DATA, HEADERS) and stream == self._stream and flags & END_STREAM:
+                return body
+
+    def _head(self):
+        octets = self._read(9)
+        return int.from_bytes(octets[:3], "big"), octets[3], octets[4], int.from_bytes(octets[5:], "big") & 0x7fffffff
+
+    def _read(self, size):
+        octets = b""
+        while len(octets) < size:
+            more = self.tls.recv(size - len(octets))
+            if not more:
+                raise EOFError("the server ended the connection")
+            octets += more
+        return octets
+
+
+# RFC 9113 section 6
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
+END_STREAM, ACK, END_HEADERS = 1, 1, 4
+
+
+def _frame(kind, flags, stream, payload):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def _literal(name, value):
+    """A field that is not indexed, in plain octets: RFC 7541 section 6.2.2."""
+    return b"\0" + _string(name.encode()) + _string(value.encode("latin-1"))
+
+
+def _string(octets):
+    """RFC 7541 sections 5.1 and 5.2."""
+    if len(octets) < 127:
+        return bytes([len(octets)]) + octets
+    rest, size = len(octets) - 127, b"\x7f"
+    while rest >= 128:
+        size += bytes([rest % 128 + 128])
+        rest //= 128
+    return size + bytes([rest]) + octets

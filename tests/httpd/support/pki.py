@@ -33,10 +33,11 @@ class Certificate:
 
 
 class Pki:
-    """CA, server and clients; `renewed` is a new certificate over the owner's key, `stranger` no CA here knows."""
+    """CA, server and clients, valid for `days`; `renewed` is a new certificate over the owner's key, `stranger` no CA here knows."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, days=2):
         self._directory = directory
+        self._days = days
         self.authority = self._authority("ca")
         names = [x509.DNSName(name) for name in SERVER_NAMES] + [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         self.server = self._signed("server", ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(names))
@@ -52,12 +53,12 @@ class Pki:
     def _authority(self, label):
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name(label)
-        builder = _builder(name, name, key).add_extension(x509.BasicConstraints(True, None), critical=True)
+        builder = self._builder(name, name, key).add_extension(x509.BasicConstraints(True, None), critical=True)
         return Certificate(self._directory, label, builder.sign(key, hashes.SHA256()), key)
 
     def _signed(self, label, usage, names=None, key=None, subject=None):
         key = key or ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(subject or label), self.authority.certificate.subject, key)
+        builder = self._builder(_name(subject or label), self.authority.certificate.subject, key)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if names:
             builder = builder.add_extension(names, critical=False)
@@ -65,16 +66,15 @@ class Pki:
 
     def _self_signed(self, label):
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(label), _name(label), key)
+        builder = self._builder(_name(label), _name(label), key)
         return Certificate(self._directory, label, builder.sign(key, hashes.SHA256()), key)
+
+    def _builder(self, subject, issuer, key):
+        now = datetime.datetime.utcnow()
+        return (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+                .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(hours=1))
+                .not_valid_after(now + datetime.timedelta(days=self._days)))
 
 
 def _name(common_name):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def _builder(subject, issuer, key):
-    now = datetime.datetime.utcnow()
-    return (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(days=2)))

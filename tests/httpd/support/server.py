@@ -40,14 +40,15 @@ class Host:
 class Httpd:
     """`main` is configuration of the main server; `{root}` in any text is the document root; `without` are
     modules of httpd to leave out, mod_http2 unless a test needs it, `more` others to load; `ours` is "first" or
-    "last" to be loaded."""
+    "last" to be loaded; `sessions` is the SSLSessionCache."""
 
     def __init__(self, directory, pki, main="", hosts=(), files=None, level="debug", mpm="event", ours="last",
-                 without=("http2",), more=()):
+                 without=("http2",), more=(), sessions="shmcb:{directory}/sessions(512000)"):
         self.directory = Path(directory)
         self._pki = pki
         self._modules = [f"mpm_{mpm}", *(name for name in [*MODULES, *more] if name not in without)]
         self._ours = ours
+        self._sessions = sessions.format(directory=directory)
         self._process = None
         self._threaded = mpm != "prefork"
         self._read_until = 0
@@ -158,7 +159,7 @@ TypesConfig /dev/null
 Listen 127.0.0.1:{self.port}
 Listen 127.0.0.1:{self.plain_port}
 <IfModule ssl_module>
-    SSLSessionCache "shmcb:{self.directory}/sessions(512000)"
+    SSLSessionCache "{self._sessions}"
     SSLCACertificateFile "{self._pki.authority.path}"
     SSLCertificateFile "{self._pki.server.path}"
     SSLCertificateKeyFile "{self._pki.server.key_path}"
