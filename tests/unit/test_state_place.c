@@ -421,7 +421,7 @@ static void place_without_a_key_is_refused(const void *unused)
 }
 
 /* Who only looks finds what a start made, and makes nothing himself. */
-static void looking_makes_nothing(void *unused)
+static void looking_makes_nothing(const void *unused)
 {
     const char       *directory = fresh_path();
     mto_state_place_t made, found = {.directory = "before"};
