@@ -56,18 +56,30 @@ static void look_at(scope_t *scope, const mto_said_t *said, apr_pool_t *pool)
     scope->passes |= mto_said_is(said, "MTLSOAuthOtherClients") && mto_said_has(said, "pass", pool);
 }
 
-/* What stands in that <VirtualHost> itself; NULL: outside of all. */
-static scope_t look(const apr_array_header_t *all, const ap_directive_t *host, apr_pool_t *pool)
+/* What stands outside of all virtual hosts; and in one, whose section is number `from`. */
+static scope_t look_outside(const mto_checks_t *checks)
 {
     scope_t scope = {0};
     int     i;
 
-    for (i = 0; i < all->nelts; i++) {
-        const mto_said_t *said = &APR_ARRAY_IDX(all, i, const mto_said_t);
+    for (i = 0; i < checks->all->nelts; i++) {
+        const mto_said_t *said = &APR_ARRAY_IDX(checks->all, i, const mto_said_t);
 
-        if (said->host == host) {
-            look_at(&scope, said, pool);
+        if (said->host == NULL) {
+            look_at(&scope, said, checks->pool);
         }
+    }
+    return scope;
+}
+
+static scope_t look_inside(const mto_checks_t *checks, int from)
+{
+    const ap_directive_t *host = APR_ARRAY_IDX(checks->all, from, const mto_said_t).directive;
+    scope_t               scope = {0};
+    int                   i;
+
+    for (i = from + 1; i < checks->all->nelts && APR_ARRAY_IDX(checks->all, i, const mto_said_t).host == host; i++) {
+        look_at(&scope, &APR_ARRAY_IDX(checks->all, i, const mto_said_t), checks->pool);
     }
     return scope;
 }
@@ -103,7 +115,7 @@ static void warn_of_client_auth(const mto_checks_t *checks, server_rec *server, 
     }
     if ((!scope->tls || !scope->asks) && !has_proxies(server)) {
         mto_warn(checks->pool, server,
-                 scope->tls ? "add there: SSLVerifyClient optional_no_ca"
+                 scope->tls ? "write there: SSLVerifyClient optional_no_ca"
                             : "add there: SSLEngine on\nand: SSLVerifyClient optional_no_ca",
                  "%s: AuthType " MTO_CLIENT_AUTH_TYPE ", but the client's certificate is never asked for: every client "
                  "ends as client_certificate_missing",
@@ -134,7 +146,7 @@ static void warn_of_scope(const mto_checks_t *checks, server_rec *server, const 
                  "%s: AuthType " MTO_AUTH_TYPE " without TLS: every token ends as tls_required", where);
     }
     else if (scope->tls && !scope->asks && !has_proxies(server) && (scope->wants || wants_certificates(server))) {
-        mto_warn(checks->pool, server, "add there: SSLVerifyClient optional_no_ca",
+        mto_warn(checks->pool, server, "write there: SSLVerifyClient optional_no_ca",
                  "%s: SSLVerifyClient never asks for the client certificate that bound tokens need: they end as "
                  "certificate_missing",
                  where);
@@ -157,7 +169,7 @@ server_rec *mto_checks_server(const mto_checks_t *checks, const ap_directive_t *
 /* A virtual host inherits what the main server says, and what its Locations say. */
 static void check_scopes(const mto_checks_t *checks)
 {
-    scope_t outer = look(checks->all, NULL, checks->pool), any = outer;
+    scope_t outer = look_outside(checks), any = outer;
     int     i;
 
     for (i = 0; i < checks->all->nelts; i++) {
@@ -171,7 +183,7 @@ static void check_scopes(const mto_checks_t *checks)
         if (server == checks->main_server) {
             continue;
         }
-        scope = look(checks->all, said->directive, checks->pool);
+        scope = look_inside(checks, i);
         any.tls |= scope.tls;
         any.asks |= scope.asks;
         any.clear_text_meant |= scope.clear_text_meant;

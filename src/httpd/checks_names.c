@@ -62,8 +62,8 @@ static int is_verified(const mto_checks_t *checks, const mto_said_t *said)
     for (i = 0; i < checks->all->nelts; i++) {
         const mto_said_t *other = said_at(checks, i);
 
-        if (strstr(other->directive->args, VERDICT) != NULL && other->directive->parent == said->directive->parent
-            && mto_said_is(other, said->directive->directive)) {
+        if (other->directive->parent == said->directive->parent && mto_said_is(other, said->directive->directive)
+            && strstr(other->directive->args, VERDICT) != NULL) {
             return 1;
         }
     }

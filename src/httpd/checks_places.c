@@ -182,7 +182,7 @@ static int asks_here(const mto_checks_t *checks, const mto_said_t *type, int eve
     for (i = 0; i < checks->all->nelts; i++) {
         const mto_said_t *said = said_at(checks, i);
 
-        if (!mto_said_is(said, "SSLVerifyClient") || !mto_hosts_meet(said->host, type->host)) {
+        if (!mto_hosts_meet(said->host, type->host) || !mto_said_is(said, "SSLVerifyClient")) {
             continue;
         }
         if (said->place == NULL) {

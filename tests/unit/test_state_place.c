@@ -420,6 +420,29 @@ static void place_without_a_key_is_refused(const void *unused)
     assert_not_made(directory, geteuid(), NULL);
 }
 
+/* Who only looks finds what a start made, and makes nothing himself. */
+static void looking_makes_nothing(const void *unused)
+{
+    const char       *directory = fresh_path();
+    mto_state_place_t made, found = {.directory = "before"};
+    struct stat       now;
+
+    (void)unused;
+    assert_string_equal(mto_state_place_find(&found, directory), "no server has kept anything there yet");
+    assert_null(found.directory);
+    assert_int_equal(lstat(directory, &now), -1);
+    assert_made(&made, directory, geteuid(), getegid());
+    assert_null(mto_state_place_find(&found, directory));
+    assert_string_equal(found.directory, directory);
+    assert_memory_equal(found.key, made.key, MTO_STATE_KEY_SIZE);
+    assert_int_equal(chmod(key_of(directory), 0640), 0);
+    assert_string_equal(mto_state_place_find(&found, directory), "only who starts the server can read it");
+    assert_null(found.directory);
+    assert_int_equal(unlink(key_of(directory)), 0);
+    assert_non_null(mto_state_place_find(&found, directory));
+    assert_int_equal(lstat(key_of(directory), &now), -1);
+}
+
 int main(void)
 {
     support_table("DESIGN section 7, a directory 0700 of the children's user", directory_becomes_the_childs,
@@ -437,5 +460,6 @@ int main(void)
                   TABLE(spoils));
     support_case("the target of a link is left alone", target_of_a_link_is_left_alone);
     support_case("a place without a key is refused", place_without_a_key_is_refused);
+    support_case("who only looks makes nothing", looking_makes_nothing);
     return support_run("state_place");
 }
