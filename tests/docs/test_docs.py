@@ -353,7 +353,7 @@ def test_every_refusal_is_in_troubleshooting():
     assert codes and sorted(rows) == sorted((code, code) for code in codes)
 
 
-def tests_of(path):
+def names_in(path):
     """The names of the tests in a file: functions of pytest, or what a unit program adds."""
     text = read(path)
     if path.suffix == ".py":
@@ -381,5 +381,5 @@ def test_attacks_are_held_by_tests():
         assert tests or how.startswith("not here: "), f"{heading}: {what}"
         for name, test in tests:
             path, = found.get(Path(name).name, [None])
-            assert path and (not test or test in tests_of(path)), f"{what}: there is no {name}::{test}"
+            assert path and (not test or test in names_in(path)), f"{what}: there is no {name}::{test}"
             assert test or not name.startswith("test_"), f"{what}: {name} names no test"
