@@ -43,13 +43,13 @@ int mto_certificate_read_der(mto_certificate_t *certificate, const unsigned char
 
 int mto_certificate_read_pem(mto_certificate_t *certificate, const char *pem, apr_pool_t *pool)
 {
-    const char    *line = strstr(pem, PEM_BEGIN), *end = line != NULL ? strstr(line, PEM_END) : NULL;
+    const char    *begin = strstr(pem, PEM_BEGIN), *line = begin != NULL ? begin + sizeof PEM_BEGIN - 1 : NULL;
+    const char    *end = line != NULL ? strstr(line, PEM_END) : NULL;
     unsigned char *der, *to;
 
     if (end == NULL) {
         return 0;
     }
-    line += sizeof PEM_BEGIN - 1;
     der = to = apr_palloc(pool, (size_t)(end - line) / 4 * 3 + 3);
     while (line < end) {
         size_t length = strcspn(line, "\r\n");

@@ -144,7 +144,8 @@ static ASN1_OBJECT *find_type(const char *name)
     if (nid == NID_undef) {
         nid = nid_in_any_case(name);
     }
-    return nid != NID_undef ? OBJ_nid2obj(nid) : NULL;
+    /* Some names of OpenSSL have no OID, and no certificate has them. */
+    return nid != NID_undef && OBJ_length(OBJ_nid2obj(nid)) > 0 ? OBJ_nid2obj(nid) : NULL;
 }
 
 /* --- Reading ------------------------------------------------------------------------------------------------------ */

@@ -91,14 +91,19 @@ static const char *read_pair(mto_parameter_t found[], const char *const names[],
  * The pair has been decoded before, whole. */
 static int hides_one(const char *const names[], size_t count, const char *pair, size_t length, apr_pool_t *pool)
 {
-    const char *end = pair + length, *piece = memchr(pair, ';', length), *name;
+    const char *end = pair + length, *piece = memchr(pair, ';', length) != NULL ? pair : NULL, *next, *name;
     size_t      size, i;
 
-    for (; piece != NULL; piece = memchr(piece, ';', (size_t)(end - piece))) {
-        const char *stop = ++piece;
+    for (; piece != NULL; piece = next) {
+        const char *stop = piece;
 
         while (stop < end && *stop != '=' && *stop != ';') {
             stop++;
+        }
+        next = memchr(stop, ';', (size_t)(end - stop));
+        next = next != NULL ? next + 1 : NULL;
+        if (piece == pair && *stop == '=') {
+            continue; /* this name is the pair's to everybody */
         }
         if (mto_parameters_decode(&name, &size, piece, (size_t)(stop - piece), pool) != NULL) {
             return 1;
@@ -125,7 +130,7 @@ const char *mto_parameters_find(mto_parameter_t found[], const char *const names
             wrong = read_pair(found, names, count, text, (size_t)(next - text), pool);
         }
         if (next > text && wrong == NULL && hides_one(names, count, text, (size_t)(next - text), pool)) {
-            wrong = "a semicolon before a name, which some read as an ampersand";
+            wrong = "a semicolon next to a name, which some read as an ampersand";
         }
         text = next + (next < end);
     }

@@ -42,6 +42,14 @@ apr_pool_t *support_pool(void)
     return pool;
 }
 
+apr_pool_t *support_pool_change(apr_pool_t *other)
+{
+    apr_pool_t *last = support_pool();
+
+    pool = other;
+    return last;
+}
+
 /* --- Tests
  * -------------------------------------------------------------------------------------------------- */
 

@@ -49,6 +49,9 @@ int support_run(const char *program);
 /* Lives until the program ends. */
 apr_pool_t *support_pool(void);
 
+/* Has support_pool() be another one from here on, for what shall not live that long. Returns the one that it was. */
+apr_pool_t *support_pool_change(apr_pool_t *other);
+
 /* A text that printf would write, from the pool. */
 const char *support_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

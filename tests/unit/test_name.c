@@ -54,6 +54,7 @@ static const value_t values[] = {
     {"comma twice", DN, "CN=a,,O=b", 0},
     {"plus behind", DN, "CN=a+", 0},
     {"unknown type", DN, "FOO=a", 0},
+    {"name of OpenSSL without an OID", DN, "KxGOST18=a", 0},
     {"unknown type that begins with a digit", DN, "2x=a", 0},
     {"quoted (RFC 2253)", DN, "CN=\"a,b\"", 0},
     {"semicolon (RFC 1779)", DN, "CN=a;O=b", 0},

@@ -86,6 +86,8 @@ static const find_row_t findings[] = {
     {"equals in the value", "client_id=a=b", 1, "a=b", 0},
     {"semicolon separates nothing", "a=1;b=2&client_id=x;y", 1, "x;y", 0},
     {"semicolon, as some read an ampersand", "a=1;client_id=x", 0, NULL, 1},
+    {"semicolon instead of a value", "client_id;a=1&client_id=x", 0, NULL, 1},
+    {"semicolon and no more", "a=1&client_id;", 0, NULL, 1},
     {"semicolon after the name", "client_id=x;client_id=y", 0, NULL, 1},
     {"escaped semicolon is one", "a=1%3Bclient_id=x", 0, NULL, 0},
     {"empty pairs", "&&client_id=x&", 1, "x", 0},
