@@ -149,7 +149,8 @@ def home():
     shutil.copy(pki.owner.path, conf / "client.crt")
     shutil.copy(pki.owner.key_path, conf / "client.key")
     write_client_files(conf, directory)
-    for name, text in {"introspection.secret": "secret", "cache.keys": "k" * 44, "denied.list": "jti:one"}.items():
+    (conf / "denied.list").write_text("jti:one\n")
+    for name, text in {"introspection.secret": "secret", "cache.keys": "k" * 44}.items():
         (conf / name).write_text(text + "\n")
         (conf / name).chmod(0o640)
     modules = directory / "modules"
@@ -180,6 +181,7 @@ def configure(home):
 
     def make(example):
         place = Path(tempfile.mkdtemp(dir=directory))
+        place.chmod(0o755)  # for httpd's User
         (place / "logs").mkdir()
         for name in ("conf", "modules"):
             (place / name).symlink_to(directory / name)
