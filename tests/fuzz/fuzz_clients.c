@@ -1,5 +1,6 @@
-/* A file of registered clients, any bytes: each client of a file that is taken is found by its id with the method that
- * it says, and let in with no certificate of others; a file that is not taken is refused with a reason for the log. */
+/* A file of registered clients, any bytes, in which @c, @x and @y stand for the certificate that is shown (as x5c has
+ * it) and its key: each client of a file that is taken is found by its id with the method that it says, and let in with
+ * no certificate of others; a file that is not taken is refused with a reason for the log. */
 #include "harness.h"
 
 #include "../unit/hierarchy.h"
@@ -11,14 +12,55 @@
 
 static mto_trust_t      *trust;
 static mto_certificate_t shown; /* CN=leaf, under that trust */
+static const char       *shown_x5c;
+static json_t           *shown_key;
 
 void fuzz_prepare(void)
 {
+    char *base64;
+
     trust = trust_of(ca_both(), NULL);
     shown = certificate_der(leaf());
+    base64 = apr_palloc(support_pool(), (shown.der_size + 2) / 3 * 4 + 1);
+    (void)EVP_EncodeBlock((unsigned char *)base64, shown.der, (int)shown.der_size);
+    shown_x5c = base64;
+    shown_key = support_jwk(key_of(LEAF_KEY), NULL, NULL);
 }
 
-/* Whether the file gives the client the certificate that is shown. */
+/* What a letter behind '@' stands for; NULL: for itself. */
+static const char *meaning_of(char letter)
+{
+    return letter == 'c'                    ? shown_x5c
+           : letter == 'x' || letter == 'y' ? mto_json_string(shown_key, letter == 'x' ? "x" : "y")
+                                            : NULL;
+}
+
+/* The file with the certificate in it, from the pool. */
+static const char *fill_in(const char *data, size_t *size)
+{
+    size_t room = 1, i;
+    char  *file, *to;
+
+    for (i = 0; i < *size; i++) {
+        room += data[i] == '@' ? strlen(shown_x5c) : 1;
+    }
+    file = to = apr_palloc(support_pool(), room);
+    for (i = 0; i < *size; i++) {
+        const char *meaning = data[i] == '@' && i + 1 < *size ? meaning_of(data[i + 1]) : NULL;
+
+        if (meaning == NULL) {
+            *to++ = data[i];
+            continue;
+        }
+        memcpy(to, meaning, strlen(meaning));
+        to += strlen(meaning);
+        i++;
+    }
+    *size = (size_t)(to - file);
+    return file;
+}
+
+/* Whether the client is registered with the certificate that is shown, and with its key. */
 static int has_shown(const json_t *metadata)
 {
     const json_t *jwk;
@@ -28,8 +70,10 @@ static int has_shown(const json_t *metadata)
     {
         const char *x5c = json_string_value(json_array_get(json_object_get(jwk, "x5c"), 0));
 
-        if (x5c != NULL && strlen(x5c) == (shown.der_size + 2) / 3 * 4) {
-            return 1; /* that long: it may be */
+        if (x5c != NULL && strcmp(x5c, shown_x5c) == 0
+            && json_equal(json_object_get(jwk, "x"), json_object_get(shown_key, "x"))
+            && json_equal(json_object_get(jwk, "y"), json_object_get(shown_key, "y"))) {
+            return 1;
         }
     }
     return 0;
@@ -90,6 +134,7 @@ void fuzz_one(const char *data, size_t size)
     mto_clients_t *clients = mto_clients_create();
     char           reason[MTO_CLIENT_REASON_SIZE];
 
+    data = fill_in(data, &size);
     memset(reason, 'x', sizeof reason);
     if (mto_clients_add_json(clients, data, size, reason)) {
         check_taken(clients, data, size);

@@ -4,6 +4,7 @@
 #include "admission.h"
 
 #include "core/json.h"
+#include "core/token_cache.h"
 
 #include <string.h>
 
@@ -108,6 +109,24 @@ static void check_proven(const mto_token_t *token, const char *payload, const mt
     json_decref(signed_claims);
 }
 
+/* A cache gives the token back under its own text alone, and holds none that has ended. */
+static void check_cached(mto_token_t *token, const char *text)
+{
+    mto_token_cache_t *cache = mto_token_cache_create(2);
+    mto_token_key_t    key, other;
+    mto_token_t       *held;
+
+    CHECK(mto_token_cache_key(cache, cache, text, strlen(text), &key));
+    CHECK(mto_token_cache_key(cache, cache, text, strlen(text) - 1, &other));
+    mto_token_cache_put(cache, &key, token, NOW);
+    held = mto_token_cache_get(cache, &key);
+    CHECK(held == token
+          || (held == NULL && (mto_token_end(token) <= NOW || mto_token_size(token) > 2 * MTO_TOKEN_CACHE_BYTES / 8)));
+    CHECK(mto_token_cache_get(cache, &other) == NULL);
+    mto_token_release(held);
+    mto_token_cache_destroy(cache);
+}
+
 static void check_signed(const char *data, size_t size)
 {
     const mto_algorithm_t *algorithm = mto_algorithm_at((int)fuzz_choice(&data, &size, MTO_ALGORITHM_COUNT));
@@ -125,6 +144,7 @@ static void check_signed(const char *data, size_t size)
     if (refusal == MTO_ADMITTED) {
         CHECK(names_key(header, algorithm, kid_of(kind)));
         check_proven(token, payload, policy);
+        check_cached(token, text);
     }
     else if (names_key(header, algorithm, kid_of(kind))) {
         CHECK(refusal != MTO_SIGNATURE_INVALID && refusal != MTO_KEY_UNKNOWN && refusal != MTO_KEYS_UNAVAILABLE);

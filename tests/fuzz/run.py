@@ -144,7 +144,7 @@ def show(folder, report):
     rows = []
     for line in report.splitlines():
         cells = line.split()
-        if len(cells) == 13 and re.search(rf"(^|/){folder}/[a-z0-9_]+\.[ch]$", cells[0]):
+        if len(cells) == 13 and cells[7] != "0" and re.search(rf"(^|/){folder}/[a-z0-9_]+\.[ch]$", cells[0]):
             rows.append((cells[0].rpartition("/")[2], int(cells[7]), int(cells[8]), int(cells[10]), int(cells[11])))
     rows.append(("all", *(sum(row[i] for row in rows) for i in range(1, 5))))
 

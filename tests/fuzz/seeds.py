@@ -160,7 +160,7 @@ def claims(folder, _tool):
             "cnf-text": {"cnf": thumbprint}, "cnf-null": {"cnf": None}, "aud-text": {"aud": AUDIENCE}, "aud-number": {"aud": 1},
             "aud-mixed": {"aud": ["a", 1]}, "exp-far": {"exp": 2 ** 62}, "exp-negative": {"exp": -1}, "exp-text": {"exp": "1"},
             "exp-large": {"exp": 1e300}, "scp": {"scp": ["read", "write"]}, "iss-number": {"iss": 7},
-            "controls": {"sub": "a\u0001b", "x": ["\u0085"], "y": {"\u007f": 1}},
+            "controls": {"sub": "a\u0001b", "x": ["\u0085"], "y": {"\u007f": 1}, "z": ["\u007f"], "jti": "\u007f"},
             "numbers": {"a": [1, -1, 1.5, 1e-7, True, None, [], {}, [[["x"]]]]}}
     for name, payload in rows.items():
         folder.add("claims", name, "realm_access.roles\n", json.dumps(payload))
@@ -195,15 +195,20 @@ def certificate_names(folder, _tool):
                              ("uri", "urn:app:1", full[0]), ("ip", "2001:db8::7", full[0]), ("email", "app@MAIL.example", full[0]),
                              ("cut", "CN=reports", plain[0][:-1])):
         folder.add("names", f"der-{name}", "0", value, "\n", der)
-    # kind and string type of each name by one byte: DNS, URI, IP, mail, subject
-    for name, value, names in (("dns", "app.example", ["01app.example", "01other"]), ("wildcard", "a.example", ["01*.example"]),
-                               ("nul", "app.example", [b"00app.example\x00.evil"]), ("uri", "urn:a", ["61urn:a"]),
-                               ("ip", "192.0.2.7", [b"20\xc0\x00\x02\x07"]), ("ip6", "::1", [b"20" + bytes(15) + b"\x01"]),
-                               ("email", "a@b", ["80a@B"]), ("email-case", "a@b", ["80A@b"]), ("cn", "CN=alice", ["40alice"]),
-                               ("bmp", "CN=ab", [b"42\x00a\x00b"]), ("cn-nul", "CN=a", [b"41a\x00b"]),
-                               ("two", "O=x+CN=y", ["41y", "45x"]), ("blanks", "CN=a  b", ["40 A B "]),
-                               ("no-oid", "KxGOST18=a", ["40a"])):
-        lines = [entry if isinstance(entry, bytes) else entry.encode() for entry in names]
+    dns, uri, ip, email, subject = range(5)
+    utf8, ia5, bmp = range(3)
+    for name, value, names in (
+            ("dns", "app.example", [(dns, 0, "APP.example"), (dns, 0, "other")]), ("wildcard", "a.example", [(dns, 0, "*.example")]),
+            ("dns-nul", "app.example", [(dns, 0, "app.example\0.evil")]), ("dns-longer", "app.example", [(dns, 0, "app.example.")]),
+            ("dns-as-email", "app.example", [(email, 0, "app.example")]), ("uri", "urn:a", [(uri, 0, "urn:a")]),
+            ("uri-case", "urn:a", [(uri, 0, "URN:a")]), ("ip", "192.0.2.7", [(ip, 0, b"\xc0\x00\x02\x07")]),
+            ("ip6", "::1", [(ip, 0, bytes(15) + b"\x01")]), ("ip-long", "192.0.2.7", [(ip, 0, b"\xc0\x00\x02\x07\x00")]),
+            ("email", "a@b", [(email, 0, "a@B")]), ("email-case", "a@b", [(email, 0, "A@b")]),
+            ("cn", "CN=alice", [(subject, utf8, "alice")]), ("bmp", "CN=ab", [(subject, bmp, b"\x00a\x00b")]),
+            ("cn-nul", "CN=a", [(subject, ia5, "a\0b")]), ("two", "O=x,CN=y", [(subject, utf8, "y"), (subject, 5, "x")]),
+            ("blanks", "CN=a  b", [(subject, utf8, " A B ")]), ("no-oid", "KxGOST18=a", [(subject, utf8, "a")]),
+            ("controls", "CN=a", [(subject, utf8, "a\u0001\u007f\u0085"), (dns, 0, "a\u0001"), (uri, 0, b"\xff")])):
+        lines = [bytes([kind, string]) + (text if isinstance(text, bytes) else text.encode()) for kind, string, text in names]
         folder.add("names", f"made-{name}", "1", value, "\n", b"\n".join(lines), "\n")
 
 
@@ -218,6 +223,9 @@ def client_files(folder, _tool):
             "two-names": [{**tls, "tls_client_auth_subject_dn": "CN=x", "tls_client_auth_san_dns": "x"}],
             "no-name": [tls], "null": [{**tls, "tls_client_auth_subject_dn": "CN=x", "tls_client_auth_san_dns": None}],
             "self-signed": [{**own, "jwks": {"keys": [jwk]}}],
+            "shown": [{**own, "jwks": {"keys": [{**jwk, "x": "@x", "y": "@y", "x5c": ["@c"]}]}}],
+            "shown-other-key": [{**own, "jwks": {"keys": [{**jwk, "x5c": ["@c"]}]}}],
+            "shown-second": [{**own, "jwks": {"keys": [jwk, {**jwk, "x": "@x", "y": "@y", "x5c": ["@c", "AA"]}]}}],
             "key-id": [{**own, "self_signed_certificate_key_id": "k", "jwks": {"keys": [jwk, {**jwk, "kid": "l"}]}}],
             "key-id-unknown": [{**own, "self_signed_certificate_key_id": "z", "jwks": {"keys": [jwk]}}],
             "jwks-uri": [{**own, "jwks_uri": "https://x.example/jwks"}], "private": [{**own, "jwks": {"keys": [{**jwk, "d": "AA"}]}}],
@@ -266,11 +274,16 @@ def tokens(folder, _tool):
             "other-audience": {**GOOD, "aud": ["x", "https://other.example"]}, "id-token": {**GOOD, "at_hash": "x"},
             "logout": {**GOOD, "events": {}}, "typ-claim": {**GOOD, "typ": "Refresh"}, "denied": {**GOOD, "jti": "denied"},
             "denied-sub": {**GOOD, "sub": "denied"}, "dpop": {**GOOD, "cnf": {"jkt": "A" * 43}},
-            "user-number": {**GOOD, "sub": 42}, "user-control": {**GOOD, "sub": "a\u0007"}, "user-path": {
+            "number": {**GOOD, "sub": 42}, "user-control": {**GOOD, "sub": "a\u0007"}, "user-path": {
                 **GOOD, "user": {"name": "bob"}}, "scopes": {**GOOD, "scope": ["a", "b"]}, "list": []}
     for i, (name, payload) in enumerate(rows.items()):
-        # S: signed; the two letters are algorithm (h: EdDSA) and block
+        # 0: signed; then the algorithm, 9 for EdDSA, and the block
         folder.add("token", f"signed-{name}", b"\x00", bytes([9, i % 6]), "\n", json.dumps(payload))
+    for block in range(6):
+        header = json.dumps({"alg": "EdDSA", "typ": "at+jwt"})
+        for name, payload in (("unbound", GOOD), ("bound", {**GOOD, "cnf": {"x5t#S256": "A" * 43}}), ("jkt", {**GOOD, "cnf": {"jkt": "x"}}),
+                              ("malformed", {**GOOD, "cnf": {"x5t#S256": "A"}})):
+            folder.add("token", f"{name}-{block}", b"\x00", bytes([9, block]), header, "\n", json.dumps(payload))
     for algorithm in range(12):
         folder.add("token", f"signed-by-{algorithm}", b"\x00", bytes([algorithm, algorithm % 6]), "\n", json.dumps(GOOD))
         folder.add("token", f"unchanged-{algorithm}", b"\x01", bytes([algorithm]))
