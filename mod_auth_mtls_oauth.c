@@ -3,6 +3,7 @@
  *
  * This file is the story of one request under AuthType mTLS-OAuth, and the module record. Whether its token is admitted
  * is decide.c's; the story of AuthType TLS-Client-Auth is in client_auth.c. */
+#include "core/json_memory.h"
 #include "httpd/answer.h"
 #include "httpd/authorize.h"
 #include "httpd/bearer.h"
@@ -166,10 +167,23 @@ static void child_init(apr_pool_t *pchild, server_rec *main_server)
     mto_refresh_start(pchild, main_server);
 }
 
+static apr_status_t remove_json_memory(void *unused)
+{
+    (void)unused;
+    mto_json_memory_remove();
+    return APR_SUCCESS;
+}
+
 static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     (void)plog;
     (void)ptemp;
+    if (!mto_json_memory_install()) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, NULL,
+                     "the process has no thread-specific key left for jansson's memory");
+        return !OK;
+    }
+    apr_pool_cleanup_register(pconf, NULL, remove_json_memory, apr_pool_cleanup_null);
     return mto_shared_cache_register(pconf);
 }
 

@@ -1,4 +1,5 @@
 /* mtls-oauth - the verifier of mod_auth_mtls_oauth at the command line. Finds the verb, reads its options, runs it. */
+#include "core/json_memory.h"
 #include "input.h"
 #include "verb.h"
 
@@ -178,7 +179,7 @@ int main(int argc, char **argv)
         (void)puts("mtls-oauth " MTO_VERSION);
         return finish(MTO_EXIT_OK);
     }
-    if (apr_initialize() != APR_SUCCESS || atexit(apr_terminate) != 0
+    if (apr_initialize() != APR_SUCCESS || atexit(apr_terminate) != 0 || !mto_json_memory_install()
         || apr_pool_create_ex(&pool, NULL, end_without_memory, NULL) != APR_SUCCESS) {
         return mto_complain("APR cannot start");
     }

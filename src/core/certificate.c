@@ -2,6 +2,7 @@
 
 #include "core/base64url.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <string.h>
 
@@ -34,7 +35,11 @@ int mto_certificate_read_der(mto_certificate_t *certificate, const unsigned char
 {
     certificate->der = der;
     certificate->der_size = size;
-    if (!is_one_sequence(der, size) || EVP_Digest(der, size, certificate->x5t, NULL, EVP_sha256(), NULL) != 1) {
+    if (!is_one_sequence(der, size)) {
+        return 0;
+    }
+    if (EVP_Digest(der, size, certificate->x5t, NULL, EVP_sha256(), NULL) != 1) {
+        ERR_clear_error();
         return 0;
     }
     mto_certificate_x5t_text(certificate, certificate->x5t_text);

@@ -2,6 +2,7 @@
 
 #include "core/base64url.h"
 #include "core/json.h"
+#include "core/pool.h"
 
 #include <apr_hash.h>
 #include <apr_strings.h>
@@ -84,7 +85,7 @@ mto_clients_t *mto_clients_create(void)
 {
     mto_clients_t *clients = calloc(1, sizeof *clients);
 
-    if (clients == NULL || apr_pool_create_unmanaged_ex(&clients->pool, NULL, NULL) != APR_SUCCESS) {
+    if (clients == NULL || (clients->pool = mto_pool_create()) == NULL) {
         free(clients);
         return NULL;
     }
@@ -413,12 +414,15 @@ int mto_clients_add_json(mto_clients_t *clients, const char *json, size_t size, 
     draft_t     all = {.clients = clients, .reason = reason};
     const char *wrong = NULL;
     size_t      position;
+    int         go_on;
 
     reason[0] = '\0';
     if (size > MTO_CLIENTS_BYTES) {
         return refuse(&all, "larger than 256 MiB");
     }
-    if (!mto_json_each_object(json, size, take_metadata, &all, &position, &wrong)) {
+    go_on = mto_json_each_object(json, size, take_metadata, &all, &position, &wrong);
+    ERR_clear_error();
+    if (!go_on) {
         return wrong == NULL ? 0 : refuse(&all, "element %lu: %s", (unsigned long)position, wrong);
     }
     return 1;

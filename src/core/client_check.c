@@ -2,6 +2,7 @@
 
 #include "core/base64url.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -34,7 +35,7 @@ static mto_refusal_t check_tls(const mto_client_t *client, const mto_certificate
     }
     x509 = parse(certificate);
     if (x509 == NULL) {
-        return mto_verdict_refuse(verdict, MTO_CLIENT_UNTRUSTED, "out of memory");
+        return mto_verdict_refuse(verdict, MTO_CLIENT_UNTRUSTED, "the certificate cannot be read");
     }
     matches = mto_name_matches(x509, client->subject_kind, client->subject);
     if (!matches) {
@@ -95,6 +96,8 @@ mto_refusal_t mto_client_check(const mto_client_t *client, const mto_certificate
     if (certificate == NULL) {
         return mto_verdict_refuse(verdict, MTO_CLIENT_CERTIFICATE_MISSING, "the client showed no certificate");
     }
-    return client->method == MTO_CLIENT_TLS ? check_tls(client, certificate, trust, now, verdict)
-                                            : check_self_signed(client, certificate, verdict);
+    errno = 0;
+    (void)(client->method == MTO_CLIENT_TLS ? check_tls(client, certificate, trust, now, verdict)
+                                            : check_self_signed(client, certificate, verdict));
+    return mto_verdict_mind_memory(verdict);
 }

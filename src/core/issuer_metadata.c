@@ -6,13 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *copy_of(const json_t *object, const char *member)
-{
-    const char *text = mto_json_string(object, member);
-
-    return text != NULL ? strdup(text) : NULL;
-}
-
 const char *mto_issuer_metadata_read(mto_issuer_metadata_t *metadata, const char *json, size_t size, const char *issuer)
 {
     const char *reason, *says;
@@ -30,12 +23,14 @@ const char *mto_issuer_metadata_read(mto_issuer_metadata_t *metadata, const char
     if (says == NULL) {
         says = mto_json_string(document, "issuer");
     }
-    metadata->jwks_uri = copy_of(document, "jwks_uri");
-    metadata->introspection_endpoint = copy_of(document, "introspection_endpoint");
-    metadata->mtls_introspection_endpoint =
-        copy_of(json_object_get(document, "mtls_endpoint_aliases"), "introspection_endpoint");
     reason = NULL;
-    if (says == NULL || strcmp(says, issuer) != 0) {
+    if (!mto_json_copy(document, "jwks_uri", &metadata->jwks_uri)
+        || !mto_json_copy(document, "introspection_endpoint", &metadata->introspection_endpoint)
+        || !mto_json_copy(json_object_get(document, "mtls_endpoint_aliases"), "introspection_endpoint",
+                          &metadata->mtls_introspection_endpoint)) {
+        reason = "out of memory";
+    }
+    else if (says == NULL || strcmp(says, issuer) != 0) {
         reason = "it is about another issuer";
     }
     else if (metadata->jwks_uri == NULL || *metadata->jwks_uri == '\0') {

@@ -1,5 +1,7 @@
 #include "core/json.h"
 
+#include "core/json_memory.h"
+
 #include <string.h>
 
 /* Where the string ends whose opening quotation mark is in front of `start`; length when it does not. Long strings
@@ -84,14 +86,23 @@ static const char *reason_of(const json_error_t *error)
 /* levels: of the nesting that text may have. */
 static json_t *read_object(const char *text, size_t length, int levels, const char **reason)
 {
-    json_error_t error;
-    json_t      *value;
+    mto_json_memory_t memory;
+    json_error_t      error;
+    json_t           *value = NULL;
 
     if (length > 0 && skip_value(text, length, skip_space(text, length, 0), levels) == 0) {
         *reason = "nested too deep";
         return NULL;
     }
-    value = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    if (mto_json_memory_begin(&memory)) {
+        value = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+        mto_json_memory_end(&memory);
+    }
+    if (memory.denied) {
+        json_decref(value);
+        *reason = "out of memory";
+        return NULL;
+    }
     if (value == NULL) {
         *reason = reason_of(&error);
         return NULL;
@@ -154,4 +165,12 @@ int mto_json_each_object(const char *text, size_t length, mto_json_element_fn *e
 const char *mto_json_string(const json_t *object, const char *member)
 {
     return json_string_value(json_object_get(object, member));
+}
+
+int mto_json_copy(const json_t *object, const char *member, char **copy)
+{
+    const char *text = mto_json_string(object, member);
+
+    *copy = text != NULL ? strdup(text) : NULL;
+    return text == NULL || *copy != NULL;
 }

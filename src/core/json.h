@@ -26,4 +26,7 @@ int mto_json_each_object(const char *text, size_t length, mto_json_element_fn *e
 /* The text of an object's string member, borrowed from object; NULL when it is absent or no string. */
 const char *mto_json_string(const json_t *object, const char *member);
 
+/* The same as *copy, to be freed, NULL likewise. Returns 0 when out of memory. */
+int mto_json_copy(const json_t *object, const char *member, char **copy);
+
 #endif

@@ -53,7 +53,7 @@ mto_refusal_t mto_jws_read(mto_jws_t *jws, const char *text, size_t length, mto_
     /* One buffer for all: the header is decoded where the payload goes next, since jansson copies what it reads. */
     jws->payload = malloc(MTO_BASE64URL_DECODED_SIZE(length) + 2);
     if (jws->payload == NULL) {
-        return mto_verdict_refuse(verdict, MTO_TOKEN_MALFORMED, "out of memory");
+        return mto_verdict_refuse(verdict, MTO_MEMORY_UNAVAILABLE, "no memory to read it");
     }
     header_size = mto_base64url_decode(jws->payload, text, (size_t)(first_dot - text));
     if (header_size <= 0) {

@@ -2,6 +2,7 @@
 
 #include "core/json.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,9 +221,13 @@ const char *mto_keyset_add_jwks(mto_keyset_t *set, const char *json, size_t leng
         if (refused != NULL) {
             break;
         }
+        errno = 0;
         reason = mto_key_read_jwk(&key, jwk, mode, &harmless);
         if (reason == NULL) {
             refused = set_append(set, &key);
+        }
+        else if (errno == ENOMEM) {
+            refused = "out of memory"; /* nothing is known against the key */
         }
         else if (skipped != NULL) {
             skipped(baton, position, mto_json_string(jwk, "kid"), reason, harmless);

@@ -1,6 +1,7 @@
 #include "core/refusal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -182,6 +183,9 @@ static const mto_refusal_row_t rows[] = {
          "The detail says what came instead. The error log has a line \"introspection at URL: ...\" when an issuer "
          "begins to fail. Check URL, DNS, proxy, firewall, MTLSOAuthOutgoingCACertificateFile, and client id, secret "
          "or certificate of MTLSOAuthIntrospection...; status 401 or 403 means the latter."},
+    [MTO_MEMORY_UNAVAILABLE] =
+        {"memory_unavailable", 503, NULL, NULL, "Memory ran out before it was decided.",
+         "Give the machine, the container or the process (ulimit -v) more memory, or httpd fewer processes."},
     [MTO_CLIENT_ID_MISSING] = {"client_id_missing", 400, "invalid_request", "The request names no client_id",
                                "The form has no client_id, and no other way of authenticating a client either. One in "
                                "the query is not read.",
@@ -262,4 +266,13 @@ mto_refusal_t mto_verdict_refuse(mto_verdict_t *verdict, mto_refusal_t refusal, 
     (void)vsnprintf(verdict->detail, sizeof verdict->detail, format, arguments);
     va_end(arguments);
     return refusal;
+}
+
+mto_refusal_t mto_verdict_mind_memory(mto_verdict_t *verdict)
+{
+    if (verdict->refusal != MTO_ADMITTED && errno == ENOMEM) {
+        verdict->refusal = MTO_MEMORY_UNAVAILABLE;
+        (void)snprintf(verdict->detail, sizeof verdict->detail, "memory ran out");
+    }
+    return verdict->refusal;
 }

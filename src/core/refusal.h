@@ -41,6 +41,7 @@ typedef enum {
     MTO_CLAIM_DENIED,
     MTO_KEYS_UNAVAILABLE,
     MTO_INTROSPECTION_UNAVAILABLE,
+    MTO_MEMORY_UNAVAILABLE,
     MTO_CLIENT_ID_MISSING,
     MTO_CLIENT_ID_REPEATED,
     MTO_CLIENT_AUTH_MIXED,
@@ -100,5 +101,10 @@ const char *mto_binding_word(mto_binding_t binding);
  * *verdict carries one already, that one is kept and returned. */
 mto_refusal_t mto_verdict_refuse(mto_verdict_t *verdict, mto_refusal_t refusal, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* For the end of a function that began with errno = 0: when it has refused while memory ran out (errno is ENOMEM), the
+ * refusal in *verdict becomes memory_unavailable, since nobody knows what was wrong, if anything. Returns the refusal.
+ */
+mto_refusal_t mto_verdict_mind_memory(mto_verdict_t *verdict);
 
 #endif

@@ -1,5 +1,7 @@
 #include "core/resource_metadata.h"
 
+#include "core/json_memory.h"
+
 #include "core/algorithm.h"
 
 #include <apr_strings.h>
@@ -109,12 +111,18 @@ static int is_accepted(const mto_policy_t *policy, const mto_resource_facts_t *f
            || mto_policy_is_one_of(policy, facts->demand->accepted_issuers);
 }
 
+/* Returns 0 for a text that is not UTF-8, and without memory. */
+static int append(json_t *list, const char *text)
+{
+    return json_array_append_new(list, json_string(text)) == 0;
+}
+
 /* What the accepted policies say: issuers, each once; algorithms of any; whether any looks at certificates. */
 static int set_policies(json_t *document, const mto_resource_facts_t *facts)
 {
     json_t  *issuers = json_array(), *names = json_array();
     unsigned algorithms = 0;
-    int      i, bound = facts->demand != NULL && facts->demand->requires_mutual_tls;
+    int      i, ok = 1, bound = facts->demand != NULL && facts->demand->requires_mutual_tls;
 
     for (i = 0; i < facts->policies->nelts; i++) {
         const mto_policy_t *policy = APR_ARRAY_IDX(facts->policies, i, const mto_policy_t *);
@@ -123,49 +131,52 @@ static int set_policies(json_t *document, const mto_resource_facts_t *facts)
             algorithms |= policy->settings.algorithms;
             bound |= policy->settings.use_mutual_tls != MTO_MUTUAL_TLS_NONE;
             if (!has(issuers, policy->issuer)) {
-                (void)json_array_append_new(issuers, json_string(policy->issuer));
+                ok &= append(issuers, policy->issuer);
             }
         }
     }
     for (i = 0; i < MTO_ALGORITHM_COUNT; i++) {
         if ((algorithms & mto_algorithm_bit(mto_algorithm_at(i))) != 0) {
-            (void)json_array_append_new(names, json_string(mto_algorithm_at(i)->name));
+            ok &= append(names, mto_algorithm_at(i)->name);
         }
     }
-    i = set_list(document, "authorization_servers", issuers);
-    i &= set_list(document, "access_token_signing_alg_values_supported", names);
-    return i & set(document, "tls_client_certificate_bound_access_tokens", json_boolean(bound));
+    ok &= set_list(document, "authorization_servers", issuers);
+    ok &= set_list(document, "access_token_signing_alg_values_supported", names);
+    return ok & set(document, "tls_client_certificate_bound_access_tokens", json_boolean(bound));
 }
 
-static json_t *list_of(const apr_array_header_t *texts)
+static int set_texts(json_t *document, const char *member, const apr_array_header_t *texts)
 {
     json_t *list = json_array();
-    int     i;
+    int     i, ok = 1;
 
     for (i = 0; texts != NULL && i < texts->nelts; i++) {
-        (void)json_array_append_new(list, json_string(APR_ARRAY_IDX(texts, i, const char *)));
+        ok &= append(list, APR_ARRAY_IDX(texts, i, const char *));
     }
-    return list;
+    return set_list(document, member, list) & ok;
 }
 
 const char *mto_resource_metadata_write(const mto_resource_t *resource, const mto_resource_facts_t *facts,
                                         apr_pool_t *pool)
 {
-    json_t     *document = json_object(), *methods = json_array();
-    char       *text = NULL;
-    const char *kept = NULL;
+    mto_json_memory_t memory;
+    int               ok = mto_json_memory_begin(&memory);
+    json_t           *document = json_object(), *methods = json_array();
+    char             *text = NULL;
+    const char       *kept = NULL;
 
-    if (facts->header) {
-        (void)json_array_append_new(methods, json_string("header"));
-    }
+    ok &= !facts->header || append(methods, "header");
     /* Section 2: an empty list says that there is none of the methods of RFC 6750. */
-    if (set(document, "bearer_methods_supported", methods) && set_text(document, "resource", resource->identifier)
-        && set_policies(document, facts) && set_list(document, "scopes_supported", list_of(resource->scopes))
+    ok &= set(document, "bearer_methods_supported", methods);
+    if (ok && set_text(document, "resource", resource->identifier) && set_policies(document, facts)
+        && set_texts(document, "scopes_supported", resource->scopes)
         && set_text(document, "resource_name", resource->name)
         && set_text(document, "resource_documentation", resource->documentation)
         && set_text(document, "resource_policy_uri", resource->policy_uri)) {
         text = json_dumps(document, JSON_INDENT(2) | JSON_SORT_KEYS);
     }
+    mto_json_memory_end(&memory);
+    mto_json_memory_end(&memory);
     json_decref(document);
     if (text != NULL) {
         kept = apr_pstrcat(pool, text, "\n", NULL);

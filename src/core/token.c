@@ -1,9 +1,7 @@
-#include "core/base64url.h"
-#include "core/json.h"
 #include "core/jws.h"
 #include "core/token_private.h"
 
-#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,56 +14,6 @@ struct mto_presented_t {
 
 /* --- As presented ------------------------------------------------------------------------------------------------- */
 
-/* Whether text[0..length) is of the alphabet of base64url. */
-static int is_base64url(const char *text, size_t length)
-{
-    size_t i;
-
-    for (i = 0; i < length; i++) {
-        if (!isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '_') {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-/* Whether text[0..length) decodes to a JSON object. */
-static int is_object(const char *text, size_t length)
-{
-    unsigned char *bytes = malloc(MTO_BASE64URL_DECODED_SIZE(length));
-    long           size = bytes != NULL ? mto_base64url_decode(bytes, text, length) : -1;
-    const char    *reason;
-    json_t        *object = size > 0 ? mto_json_read_object((const char *)bytes, (size_t)size, &reason) : NULL;
-
-    json_decref(object);
-    free(bytes);
-    return object != NULL;
-}
-
-int mto_token_is_opaque(const char *text, size_t length)
-{
-    const char *end = text + length, *first = memchr(text, '.', length), *second;
-
-    second = first != NULL ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
-    return length > MTO_TOKEN_SIZE || second == NULL || !is_base64url(first + 1, (size_t)(second - first - 1))
-           || !is_base64url(second + 1, (size_t)(end - second - 1)) || !is_object(text, (size_t)(first - text));
-}
-
-mto_refusal_t mto_token_check_opaque(const char *text, size_t length, mto_verdict_t *why)
-{
-    size_t i;
-
-    if (length > MTO_TOKEN_SIZE) {
-        return mto_verdict_refuse(why, MTO_TOKEN_TOO_LARGE, "%zu bytes", length);
-    }
-    for (i = 0; i < length; i++) {
-        if (!isalnum((unsigned char)text[i]) && (text[i] == '\0' || strchr("-._~+/=", text[i]) == NULL)) {
-            return mto_verdict_refuse(why, MTO_TOKEN_MALFORMED, "a character that no token has (RFC 6750 section 2.1)");
-        }
-    }
-    return MTO_ADMITTED;
-}
-
 mto_refusal_t mto_presented_read(mto_presented_t **out, const char *text, size_t length, mto_verdict_t *why)
 {
     mto_presented_t *presented;
@@ -75,9 +23,10 @@ mto_refusal_t mto_presented_read(mto_presented_t **out, const char *text, size_t
     if (length > MTO_TOKEN_SIZE) {
         return mto_verdict_refuse(why, MTO_TOKEN_TOO_LARGE, "%zu bytes", length);
     }
+    errno = 0;
     presented = calloc(1, sizeof *presented);
     if (presented == NULL) {
-        return mto_verdict_refuse(why, MTO_TOKEN_MALFORMED, "out of memory");
+        return mto_verdict_refuse(why, MTO_MEMORY_UNAVAILABLE, "no memory to read it");
     }
     refusal = mto_jws_read(&presented->jws, text, length, why);
     if (refusal == MTO_ADMITTED) {
@@ -85,6 +34,7 @@ mto_refusal_t mto_presented_read(mto_presented_t **out, const char *text, size_t
             mto_claims_read(&presented->claims, (const char *)presented->jws.payload, presented->jws.payload_size, why);
     }
     if (refusal != MTO_ADMITTED) {
+        refusal = mto_verdict_mind_memory(why);
         mto_presented_free(presented);
         return refusal;
     }
@@ -265,43 +215,50 @@ mto_refusal_t mto_token_read_user(mto_token_t *token, const mto_claims_t *claims
     size = strlen(name) + strlen(settings->remote_user_suffix) + 1;
     token->user = malloc(size);
     if (token->user == NULL) {
-        return mto_verdict_refuse(why, MTO_USER_CLAIM_MALFORMED, "out of memory");
+        return mto_verdict_refuse(why, MTO_MEMORY_UNAVAILABLE, "no memory for the user's name");
     }
     (void)snprintf(token->user, size, "%s%s", name, settings->remote_user_suffix);
     return MTO_ADMITTED;
 }
 
 /* The token's scope: scope, else scp; a string as it is, an array of strings joined by spaces (RFC 8693 section 4.2).
- * *joined: to be freed, NULL when nothing had to be joined. Without memory, or with a value that cannot be shown: NULL.
- */
-static const char *read_scope(const json_t *root, char **joined)
+ * With a value that cannot be shown: NULL in *text. *joined: to be freed, NULL when nothing had to be joined. Returns 0
+ * without memory. */
+static int read_scope(const json_t *root, const char **text, char **joined)
 {
     const json_t *scope = json_object_get(root, "scope"), *element;
     size_t        i, size = 1;
     char         *to;
 
     *joined = NULL;
+    *text = NULL;
     if (scope == NULL) {
         scope = json_object_get(root, "scp");
     }
     if (!json_is_array(scope)) {
-        return mto_claim_text(scope);
+        *text = mto_claim_text(scope);
+        return 1;
     }
     json_array_foreach(scope, i, element)
     {
         if (mto_claim_text(element) == NULL) {
-            return NULL;
+            return 1;
         }
         size += json_string_length(element) + 1;
     }
-    if (json_array_size(scope) == 0 || (*joined = to = malloc(size)) == NULL) {
-        return NULL;
+    if (json_array_size(scope) == 0) {
+        return 1;
+    }
+    *joined = to = malloc(size);
+    if (to == NULL) {
+        return 0;
     }
     json_array_foreach(scope, i, element)
     {
         to += snprintf(to, size - (size_t)(to - *joined), i == 0 ? "%s" : " %s", json_string_value(element));
     }
-    return *joined;
+    *text = *joined;
+    return 1;
 }
 
 /* A text, or a whole number as it is written. */
@@ -317,16 +274,20 @@ static const char *read_client_id(mto_token_t *token)
     return token->client_number;
 }
 
-void mto_token_settle(mto_token_t *token)
+mto_refusal_t mto_token_settle(mto_token_t *token, mto_verdict_t *why)
 {
     const json_t *root = token->claims.root;
 
+    if (!read_scope(root, &token->texts.scope, &token->joined_scope)) {
+        return mto_verdict_refuse(why, MTO_MEMORY_UNAVAILABLE, "no memory for the scope");
+    }
+
     token->texts.subject = mto_claim_text(json_object_get(root, "sub"));
     token->texts.client_id = read_client_id(token);
-    token->texts.scope = read_scope(root, &token->joined_scope);
     token->texts.jti = mto_claim_text(json_object_get(root, "jti"));
     token->size = sizeof *token + BLOCK + size_of_json(root) + size_of_text(token->user) + size_of_text(token->kid)
                   + size_of_text(token->joined_scope) + (token->jwt != NULL ? token->jwt->size : 0);
+    return MTO_ADMITTED;
 }
 
 static mto_refusal_t check_presented(const mto_presented_t *presented, const mto_policy_t *policy, mto_verdict_t *why)
@@ -357,44 +318,54 @@ static mto_refusal_t check_signer(const mto_key_t *signer, const mto_policy_t *p
                : MTO_ADMITTED;
 }
 
+/* Fills a token whose signature is right. The claims become its own when it succeeds. */
+static mto_refusal_t fill(mto_token_t *token, mto_presented_t *presented, mto_verdict_t *why)
+{
+    mto_verdict_t ignored = MTO_VERDICT_INIT;
+    int           has_answer = token->policy->introspect_jwt; /* the user is the one of the answer */
+
+    if (mto_token_read_user(token, &presented->claims, has_answer ? &ignored : why) != MTO_ADMITTED && !has_answer) {
+        return why->refusal;
+    }
+    if (presented->jws.kid != NULL && (token->kid = strdup(presented->jws.kid)) == NULL) {
+        return mto_verdict_refuse(why, MTO_MEMORY_UNAVAILABLE, "no memory for the kid");
+    }
+    token->claims = presented->claims;
+    if (mto_token_settle(token, why) != MTO_ADMITTED) {
+        memset(&token->claims, 0, sizeof token->claims); /* still the other's */
+        return why->refusal;
+    }
+    memset(&presented->claims, 0, sizeof presented->claims); /* transferred */
+    return MTO_ADMITTED;
+}
+
 mto_refusal_t mto_token_prove(mto_token_t **out, mto_presented_t *presented, const mto_keyset_t *keys,
                               const mto_policy_t *policy, mto_verdict_t *why)
 {
-    mto_verdict_t    ignored = MTO_VERDICT_INIT;
     const mto_key_t *signer;
-    mto_refusal_t    refusal;
     mto_token_t     *token;
 
     *out = NULL;
     if (keys == NULL || mto_keyset_count(keys) == 0) {
         return mto_verdict_refuse(why, MTO_KEYS_UNAVAILABLE, "no keys of this issuer are in force");
     }
-    if ((refusal = mto_jws_verify(&presented->jws, keys, policy->settings.algorithms, &signer, why)) != MTO_ADMITTED
-        || (refusal = check_signer(signer, policy, why)) != MTO_ADMITTED
-        || (refusal = check_presented(presented, policy, why)) != MTO_ADMITTED) {
-        return refusal;
+    errno = 0;
+    if (mto_jws_verify(&presented->jws, keys, policy->settings.algorithms, &signer, why) != MTO_ADMITTED
+        || check_signer(signer, policy, why) != MTO_ADMITTED
+        || check_presented(presented, policy, why) != MTO_ADMITTED) {
+        return mto_verdict_mind_memory(why);
     }
     token = mto_token_create(policy);
     if (token == NULL) {
-        return mto_verdict_refuse(why, MTO_TOKEN_MALFORMED, "out of memory");
+        return mto_verdict_refuse(why, MTO_MEMORY_UNAVAILABLE, "no memory for the token");
     }
     token->algorithm = presented->jws.algorithm;
     token->keyset_serial = mto_keyset_serial(keys);
     memcpy(token->key_thumbprint, signer->thumbprint, sizeof token->key_thumbprint);
-    refusal = mto_token_read_user(token, &presented->claims, policy->introspect_jwt ? &ignored : why);
-    if (policy->introspect_jwt) {
-        refusal = MTO_ADMITTED; /* the user is the one of the answer */
-    }
-    if (refusal == MTO_ADMITTED && presented->jws.kid != NULL && (token->kid = strdup(presented->jws.kid)) == NULL) {
-        refusal = mto_verdict_refuse(why, MTO_TOKEN_MALFORMED, "out of memory");
-    }
-    if (refusal != MTO_ADMITTED) {
+    if (fill(token, presented, why) != MTO_ADMITTED) {
         mto_token_release(token);
-        return refusal;
+        return why->refusal;
     }
-    token->claims = presented->claims;
-    memset(&presented->claims, 0, sizeof presented->claims); /* transferred */
-    mto_token_settle(token);
     *out = token;
     return MTO_ADMITTED;
 }

@@ -47,14 +47,15 @@ typedef struct {
 /* Most bytes of an introspection answer. */
 #define MTO_ANSWER_SIZE (64 * 1024)
 
-/* Whether a token is opaque: anything but three segments of base64url whose first is a JSON object. */
+/* Whether a token is opaque: anything but three segments of base64url whose first is a JSON object. -1: memory ran out
+ * before that was known. */
 int mto_token_is_opaque(const char *text, size_t length);
 
 /* Refuses with token_too_large, or token_malformed when a character is none of RFC 6750 section 2.1. */
 mto_refusal_t mto_token_check_opaque(const char *text, size_t length, mto_verdict_t *why);
 
-/* Takes a compact JWS apart: header and claims. text must outlive *out. Refuses with token_too_large, or as
- * mto_jws_read and mto_claims_read do; *out is NULL then, else the caller's for mto_presented_free. */
+/* Takes a compact JWS apart: header and claims. text must outlive *out. Refuses with token_too_large,
+ * memory_unavailable, or as mto_jws_read and mto_claims_read do; *out is NULL then, else the caller's for mto_presented_free. */
 mto_refusal_t mto_presented_read(mto_presented_t **out, const char *text, size_t length, mto_verdict_t *why);
 
 /* The claims and the header's kid (NULL: none), unproven; borrowed. */

@@ -33,8 +33,9 @@ mto_token_t *mto_token_create(const mto_policy_t *policy);
  */
 mto_refusal_t mto_token_read_user(mto_token_t *token, const mto_claims_t *claims, mto_verdict_t *why);
 
-/* Finds out once, when all else is there, what every request with this token shows and how large it is. */
-void mto_token_settle(mto_token_t *token);
+/* Finds out once, when all else is there, what every request with this token shows and how large it is. Refuses with
+ * memory_unavailable. */
+mto_refusal_t mto_token_settle(mto_token_t *token, mto_verdict_t *why);
 
 /* Refuses with claim_missing when a claim of MTLSOAuthRequiredClaims is not there. */
 mto_refusal_t mto_token_check_required(const mto_claims_t *claims, const mto_policy_t *policy, mto_verdict_t *why);

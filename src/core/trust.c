@@ -104,31 +104,46 @@ static int compare_seconds(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
+/* A hash of a name, to be compared; 0 in *ok when out of memory. */
+static unsigned long hash_of(const X509_NAME *name, int *ok)
+{
+    int           hashed = 0;
+    unsigned long hash = X509_NAME_hash_ex(name, NULL, NULL, &hashed);
+
+    *ok &= hashed;
+    return hash;
+}
+
+/* Whether another certificate of the file has issued certificate i. */
+static int is_issued_here(const mto_trust_t *trust, size_t i, const unsigned long *subjects, unsigned long issuer)
+{
+    size_t j;
+
+    for (j = 0; j < trust->ca_count; j++) {
+        if (j != i && subjects[j] == issuer && X509_check_issued(trust->ca[j].x509, trust->ca[i].x509) == X509_V_OK) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Marks the certificates at which a chain may end. Those that another one of the file has issued are not among them:
- * OpenSSL asks no CRL about the certificate at which a chain ends, and one above would not be looked at. */
-static void find_anchors(const mto_trust_t *trust, unsigned char *is_anchor)
+ * OpenSSL asks no CRL about the certificate at which a chain ends, and one above would not be looked at. Returns 0 when
+ * out of memory. */
+static int find_anchors(const mto_trust_t *trust, unsigned char *is_anchor)
 {
     unsigned long *subjects = calloc(trust->ca_count, sizeof *subjects);
-    size_t         i, j, found = 0;
+    size_t         i, found = 0;
+    int            ok = subjects != NULL;
 
-    for (i = 0; subjects != NULL && i < trust->ca_count; i++) {
-        subjects[i] = X509_subject_name_hash(trust->ca[i].x509);
+    for (i = 0; ok && i < trust->ca_count; i++) {
+        subjects[i] = hash_of(X509_get_subject_name(trust->ca[i].x509), &ok);
     }
-    for (i = 0; i < trust->ca_count; i++) {
-        unsigned long issuer = X509_issuer_name_hash(trust->ca[i].x509);
+    for (i = 0; ok && i < trust->ca_count; i++) {
+        X509 *ca = trust->ca[i].x509;
 
-        is_anchor[i] = (X509_get_extension_flags(trust->ca[i].x509) & EXFLAG_SS) != 0;
-        if (is_anchor[i]) {
-            found++;
-            continue;
-        }
-        for (j = 0; j < trust->ca_count; j++) {
-            if (j != i && (subjects == NULL || subjects[j] == issuer)
-                && X509_check_issued(trust->ca[j].x509, trust->ca[i].x509) == X509_V_OK) {
-                break;
-            }
-        }
-        is_anchor[i] = j == trust->ca_count;
+        is_anchor[i] = (X509_get_extension_flags(ca) & EXFLAG_SS) != 0
+                       || !is_issued_here(trust, i, subjects, hash_of(X509_get_issuer_name(ca), &ok));
         found += is_anchor[i];
     }
     /* CAs that have issued one another, and no root. */
@@ -136,6 +151,7 @@ static void find_anchors(const mto_trust_t *trust, unsigned char *is_anchor)
         memset(is_anchor, 1, trust->ca_count);
     }
     free(subjects);
+    return ok;
 }
 
 static const char *fill_store(mto_trust_t *trust)
@@ -144,9 +160,7 @@ static const char *fill_store(mto_trust_t *trust)
     int            ok = is_anchor != NULL;
     size_t         i;
 
-    if (ok) {
-        find_anchors(trust, is_anchor);
-    }
+    ok = ok && find_anchors(trust, is_anchor);
     for (i = 0; ok && i < trust->ca_count; i++) {
         ok = is_anchor[i] ? X509_STORE_add_cert(trust->store, trust->ca[i].x509)
                           : sk_X509_push(trust->issuers, trust->ca[i].x509) > 0;

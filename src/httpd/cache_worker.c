@@ -1,5 +1,6 @@
 #include "httpd/cache_worker.h"
 
+#include "core/pool.h"
 #include "io/circuit.h"
 
 #include <apr_strings.h>
@@ -259,7 +260,7 @@ mto_cache_worker_t *mto_cache_worker_start(const mto_cache_t *cache, apr_pool_t 
     int                 status;
 
     /* A pool of no other pool: the thread may outlive them all. */
-    if (worker == NULL || apr_pool_create_unmanaged_ex(&worker->pool, NULL, NULL) != APR_SUCCESS) {
+    if (worker == NULL || (worker->pool = mto_pool_create()) == NULL) {
         free(worker);
         return NULL;
     }

@@ -1,5 +1,6 @@
 #include "io/introspection_client.h"
 
+#include "core/pool.h"
 #include "io/asker_private.h"
 
 #include <apr_strings.h>
@@ -40,9 +41,9 @@ static const char *identity_text(const mto_asker_settings_t *settings, apr_pool_
     return all;
 }
 
-static void hash(const char *text, unsigned char out[MTO_ASKER_IDENTITY_SIZE])
+static void hash(const char *text, unsigned char out[MTO_ASKER_IDENTITY_SIZE], apr_pool_t *pool)
 {
-    (void)EVP_Digest(text, strlen(text), out, NULL, EVP_sha256(), NULL);
+    mto_pool_sha256(pool, text, strlen(text), out);
 }
 
 void mto_asker_key(const mto_asker_settings_t *settings, unsigned char key[MTO_ASKER_IDENTITY_SIZE], apr_pool_t *pool)
@@ -53,7 +54,7 @@ void mto_asker_key(const mto_asker_settings_t *settings, unsigned char key[MTO_A
     all = append(pool, append(pool, all, settings->secret_file), settings->method->word);
     all = append(pool, append(pool, all, outgoing->ca_file), outgoing->certificate_file);
     all = append(pool, append(pool, all, outgoing->key_file), outgoing->proxy);
-    hash(apr_psprintf(pool, "%s%" APR_TIME_T_FMT, all, outgoing->timeout), key);
+    hash(apr_psprintf(pool, "%s%" APR_TIME_T_FMT, all, outgoing->timeout), key, pool);
 }
 
 static void wipe(char *text, size_t size)
@@ -114,7 +115,7 @@ mto_asker_t *mto_asker_create(const mto_asker_settings_t *settings, mto_keystore
 
     asker->settings = settings;
     asker->store = store;
-    hash(identity_text(settings, pool), asker->identity);
+    hash(identity_text(settings, pool), asker->identity, pool);
     apr_pool_cleanup_register(pool, asker, asker_end, apr_pool_cleanup_null);
     *error = mto_outgoing_files_read(&asker->outgoing, &settings->outgoing, pool);
     if (*error == NULL && settings->method->needs_secret) {

@@ -1,5 +1,7 @@
 #include "io/key_source.h"
 
+#include "core/pool.h"
+
 #include <apr_strings.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -84,7 +86,7 @@ void mto_key_source_origin(const mto_key_source_t *source, unsigned char origin[
                            source->issuer, "\n", shown(settings->ca_file), "\n", shown(settings->certificate_file),
                            "\n", shown(settings->key_file), "\n", shown(settings->proxy), NULL);
     }
-    (void)EVP_Digest(text, strlen(text), origin, NULL, EVP_sha256(), NULL);
+    mto_pool_sha256(pool, text, strlen(text), origin);
 }
 
 void mto_key_source_identity(const mto_key_source_t *source, unsigned char identity[MTO_LEASE_IDENTITY_SIZE],
@@ -101,7 +103,7 @@ void mto_key_source_identity(const mto_key_source_t *source, unsigned char ident
     all.times[1] = settings->cooldown;
     all.times[2] = settings->max_stale;
     all.times[3] = settings->timeout;
-    (void)EVP_Digest(&all, sizeof all, identity, NULL, EVP_sha256(), NULL);
+    mto_pool_sha256(pool, &all, sizeof all, identity);
 }
 
 apr_array_header_t *mto_key_source_files(const mto_key_source_t *source, apr_pool_t *pool)

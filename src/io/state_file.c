@@ -1,11 +1,14 @@
 #include "io/state_file.h"
 
 #include "core/json.h"
+#include "core/json_memory.h"
+#include "core/pool.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
@@ -40,33 +43,40 @@ static int seal(char out[SEAL_SIZE + 1], const mto_state_place_t *place, const c
     unsigned      mac_size = sizeof mac;
 
     if (HMAC(EVP_sha256(), place->key, sizeof place->key, (const unsigned char *)text, size, mac, &mac_size) == NULL) {
+        ERR_clear_error();
         return 0;
     }
     to_hex(out, mac, sizeof mac);
     return 1;
 }
 
-/* The origin of a source in hexadecimal: the name of its file, and in it. */
-static void origin_of(char hex[2 * MTO_LEASE_IDENTITY_SIZE + 1], const mto_key_source_t *source)
+/* The origin of a source in hexadecimal: the name of its file, and in it. Returns 0 when out of memory. */
+static int origin_of(char hex[2 * MTO_LEASE_IDENTITY_SIZE + 1], const mto_key_source_t *source)
 {
-    unsigned char origin[MTO_LEASE_IDENTITY_SIZE] = {0};
-    apr_pool_t   *pool;
+    unsigned char origin[MTO_LEASE_IDENTITY_SIZE];
+    apr_pool_t   *pool = mto_pool_create();
 
-    if (apr_pool_create(&pool, NULL) == APR_SUCCESS) {
-        mto_key_source_origin(source, origin, pool);
-        apr_pool_destroy(pool);
+    if (pool == NULL) {
+        return 0;
     }
+    mto_key_source_origin(source, origin, pool);
+    apr_pool_destroy(pool);
     to_hex(hex, origin, sizeof origin);
+    return 1;
 }
 
-/* Returns 0 when it does not fit. */
-static int path_of(char path[PATH_SIZE], const mto_state_place_t *place, const mto_key_source_t *source,
-                   const char *end)
+/* Returns NULL or why there is none. */
+static const char *path_of(char path[PATH_SIZE], const mto_state_place_t *place, const mto_key_source_t *source,
+                           const char *end)
 {
     char hex[2 * MTO_LEASE_IDENTITY_SIZE + 1];
 
-    origin_of(hex, source);
-    return snprintf(path, PATH_SIZE, "%s/%s%s", place->directory, hex, end) < PATH_SIZE;
+    if (!origin_of(hex, source)) {
+        return "out of memory";
+    }
+    return snprintf(path, PATH_SIZE, "%s/%s%s", place->directory, hex, end) < PATH_SIZE
+               ? NULL
+               : "the name of the directory is too long";
 }
 
 /* --- Writing ------------------------------------------------------------------------------------------------------ */
@@ -80,16 +90,20 @@ static char *compose(const mto_key_source_t *source, const mto_state_t *state)
 {
     const mto_issuer_metadata_t *metadata = &state->metadata;
     char                         origin[2 * MTO_LEASE_IDENTITY_SIZE + 1];
+    mto_json_memory_t            memory;
     json_t                      *document;
     char                        *text;
 
-    origin_of(origin, source);
+    if (!origin_of(origin, source) || !mto_json_memory_begin(&memory)) {
+        return NULL;
+    }
     document = json_pack("{s:s, s:s, s:s, s:I, s:s%, s:o, s:o, s:o}", "origin", origin, "issuer", source->issuer, "url",
                          mto_key_source_url(source), "fetched", (json_int_t)state->fetched, "jwks", state->jwks,
                          state->jwks_size, "jwks_uri", text_or_null(metadata->jwks_uri), "introspection_endpoint",
                          text_or_null(metadata->introspection_endpoint), "mtls_introspection_endpoint",
                          text_or_null(metadata->mtls_introspection_endpoint));
     text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
+    mto_json_memory_end(&memory);
     json_decref(document);
     return text;
 }
@@ -143,12 +157,14 @@ const char *mto_state_write(const mto_state_place_t *place, const mto_key_source
 {
     char        path[PATH_SIZE], temporary[PATH_SIZE], end[32], mac[SEAL_SIZE + 1];
     char       *text;
-    const char *reason = "out of memory";
+    const char *reason;
 
     (void)snprintf(end, sizeof end, ".%ld", (long)getpid());
-    if (!path_of(path, place, source, "") || !path_of(temporary, place, source, end)) {
-        return "the name of the directory is too long";
+    if ((reason = path_of(path, place, source, "")) != NULL
+        || (reason = path_of(temporary, place, source, end)) != NULL) {
+        return reason;
     }
+    reason = "out of memory";
     text = compose(source, state);
     if (text != NULL && seal(mac, place, text, strlen(text))) {
         const char *const parts[2] = {mac, text};
@@ -161,13 +177,6 @@ const char *mto_state_write(const mto_state_place_t *place, const mto_key_source
 
 /* --- Reading ------------------------------------------------------------------------------------------------------ */
 
-static char *copy_of(const json_t *document, const char *member)
-{
-    const char *text = mto_json_string(document, member);
-
-    return text != NULL ? strdup(text) : NULL;
-}
-
 static const char *take_apart(mto_state_t *state, const char *text, size_t size, const mto_key_source_t *source,
                               apr_time_t now)
 {
@@ -178,15 +187,15 @@ static const char *take_apart(mto_state_t *state, const char *text, size_t size,
     if (document == NULL) {
         return reason;
     }
-    origin_of(origin, source);
     says = mto_json_string(document, "origin");
     state->fetched = json_integer_value(json_object_get(document, "fetched"));
-    state->jwks = copy_of(document, "jwks");
-    state->jwks_size = state->jwks != NULL ? strlen(state->jwks) : 0;
-    state->metadata.jwks_uri = copy_of(document, "jwks_uri");
-    state->metadata.introspection_endpoint = copy_of(document, "introspection_endpoint");
-    state->metadata.mtls_introspection_endpoint = copy_of(document, "mtls_introspection_endpoint");
-    if (says == NULL || strcmp(says, origin) != 0) {
+    if (!origin_of(origin, source) || !mto_json_copy(document, "jwks", &state->jwks)
+        || !mto_json_copy(document, "jwks_uri", &state->metadata.jwks_uri)
+        || !mto_json_copy(document, "introspection_endpoint", &state->metadata.introspection_endpoint)
+        || !mto_json_copy(document, "mtls_introspection_endpoint", &state->metadata.mtls_introspection_endpoint)) {
+        reason = "out of memory";
+    }
+    else if (says == NULL || strcmp(says, origin) != 0) {
         reason = "it is of another source";
     }
     else if (state->jwks == NULL) {
@@ -195,6 +204,7 @@ static const char *take_apart(mto_state_t *state, const char *text, size_t size,
     else if (state->fetched > now) {
         reason = "it is from the future";
     }
+    state->jwks_size = state->jwks != NULL ? strlen(state->jwks) : 0;
     json_decref(document);
     return reason;
 }
@@ -211,8 +221,8 @@ const char *mto_state_read(mto_state_t *state, const mto_state_place_t *place, c
 
     memset(state, 0, sizeof *state);
     *missing = 0;
-    if (!path_of(path, place, source, "")) {
-        return "the name of the directory is too long";
+    if ((reason = path_of(path, place, source, "")) != NULL) {
+        return reason;
     }
     reason = mto_watched_file_read(&file, &text, &size, FILE_SIZE_MOST);
     *missing = reason != NULL && lstat(path, &link) != 0 && errno == ENOENT;

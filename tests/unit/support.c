@@ -1,6 +1,7 @@
 #include "support.h"
 
 #include "core/base64url.h"
+#include "core/json_memory.h"
 
 #include <apr_general.h>
 #include <ftw.h>
@@ -34,7 +35,8 @@ static char                scratch[200]; /* directory; empty: not made yet */
 apr_pool_t *support_pool(void)
 {
     if (pool == NULL) {
-        if (apr_initialize() != APR_SUCCESS || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        if (apr_initialize() != APR_SUCCESS || apr_pool_create(&pool, NULL) != APR_SUCCESS
+            || !mto_json_memory_install()) {
             abort();
         }
         cases = apr_array_make(pool, 64, sizeof(struct CMUnitTest));

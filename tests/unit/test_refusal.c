@@ -49,6 +49,7 @@ static const row_t rows[] = {
     {"claim_denied", MTO_CLAIM_DENIED, 403, NULL},
     {"keys_unavailable", MTO_KEYS_UNAVAILABLE, 503, NULL},
     {"introspection_unavailable", MTO_INTROSPECTION_UNAVAILABLE, 503, NULL},
+    {"memory_unavailable", MTO_MEMORY_UNAVAILABLE, 503, NULL},
     {"client_id_missing", MTO_CLIENT_ID_MISSING, 400, "invalid_request"},
     {"client_id_repeated", MTO_CLIENT_ID_REPEATED, 400, "invalid_request"},
     {"client_auth_mixed", MTO_CLIENT_AUTH_MIXED, 400, "invalid_request"},
