@@ -225,6 +225,7 @@ def client_files(folder, _tool):
             "self-signed": [{**own, "jwks": {"keys": [jwk]}}],
             "shown": [{**own, "jwks": {"keys": [{**jwk, "x": "@x", "y": "@y", "x5c": ["@c"]}]}}],
             "shown-other-key": [{**own, "jwks": {"keys": [{**jwk, "x5c": ["@c"]}]}}],
+            "shown-key-other-certificate": [{**own, "jwks": {"keys": [{**jwk, "x": "@x", "y": "@y"}]}}],
             "shown-second": [{**own, "jwks": {"keys": [jwk, {**jwk, "x": "@x", "y": "@y", "x5c": ["@c", "AA"]}]}}],
             "key-id": [{**own, "self_signed_certificate_key_id": "k", "jwks": {"keys": [jwk, {**jwk, "kid": "l"}]}}],
             "key-id-unknown": [{**own, "self_signed_certificate_key_id": "z", "jwks": {"keys": [jwk]}}],
@@ -294,7 +295,7 @@ def tokens(folder, _tool):
                          ("typ-other", {"alg": "EdDSA", "typ": "dpop+jwt"}), ("kid-other", {"alg": "EdDSA", "kid": "x"}),
                          ("kid-of-another", {"alg": "EdDSA", "kid": "p256"}), ("alg-other", {"alg": "ES256"}),
                          ("alg-none", {"alg": "none"}), ("ed25519", {"alg": "Ed25519", "kid": "ed25519"}),
-                         ("jwk", {"alg": "EdDSA", "jwk": {"kty": "OKP"}})):
+                         ("ed448", {"alg": "Ed448"}), ("jwk", {"alg": "EdDSA", "jwk": {"kty": "OKP"}})):
         for block in (0, 1, 2):
             folder.add("token", f"header-{name}-{block}", b"\x00", bytes([9, block]), json.dumps(header), "\n", json.dumps(GOOD))
     folder.add("token", "rs-by-ps", b"\x00\x00\x00", '{"alg":"PS256"}\n', json.dumps(GOOD))
@@ -411,9 +412,11 @@ def crl():
 def states(folder, _tool):
     folder.add("state", "put-nothing", b"\x00")
     folder.add("state", "put", b"\x00", "0" * 64, '\n{"origin":"x"}')
-    # The origin of the source of tests/unit/states.c: SHA-256 over what a document of it depends on.
-    for name, document in (("other-origin", {"origin": "0" * 64, "fetched": NOW * 10 ** 6, "jwks": "{}"}), ("no-keys", {"origin": ""}),
-                           ("list", [])):
+    good = {"origin": "@o", "fetched": NOW * 10 ** 6, "jwks": "{}", "jwks_uri": "https://as.example/jwks",
+            "introspection_endpoint": None, "mtls_introspection_endpoint": "x"}
+    for name, document in (("good", good), ("other-origin", {**good, "origin": "0" * 64}), ("no-origin", {}), ("list", []),
+                           ("no-keys", {"origin": "@o"}), ("future", {**good, "fetched": NOW * 10 ** 6 + 1}),
+                           ("fetched-text", {**good, "fetched": "1"})):
         folder.add("state", f"document-{name}", b"\x01", json.dumps(document))
     keys = '{"keys":[]}'
     folder.add("state", "written", b"\x02", "\n", keys)
