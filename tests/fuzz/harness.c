@@ -215,6 +215,18 @@ int fuzz_is_plain(const char *text)
     return is_plain;
 }
 
+int fuzz_is_plain_but_cut(const char *text)
+{
+    size_t length = strlen(text), cut;
+
+    for (cut = 0; cut < 4 && cut <= length; cut++) {
+        if (fuzz_is_plain(fuzz_text(text, length - cut))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int fuzz_depth(const json_t *value)
 {
     const json_t *element;

@@ -44,6 +44,9 @@ void fuzz_check_verdict(mto_refusal_t refusal, const mto_verdict_t *verdict);
 /* Whether text is valid UTF-8 without control characters: what a log line, a header or a page may show. */
 int fuzz_is_plain(const char *text);
 
+/* The same of a text that was cut to its room, perhaps within its last character. */
+int fuzz_is_plain_but_cut(const char *text);
+
 /* The depth of nesting: 0 of what is no object and no array. */
 int fuzz_depth(const json_t *value);
 

@@ -326,7 +326,15 @@ def chains(folder, _tool):
     plain, full = certificates()
     folder.add("chain", "self-signed", b"\x00", plain[0])
     folder.add("chain", "self-signed-names", b"\x00", full[0])
+    folder.add("chain", "long-names", b"\x00", certificate(long_subject())[0])
+    folder.add("chain", "long-names-odd", b"\x00", certificate(long_subject("x"))[0])
     folder.add("chain", "ca", b"\x00", certificate(certificate_subject(), ca=True)[0])
+
+
+def long_subject(begin=""):
+    """Longer than what is shown of it, in characters of two bytes: one of them is cut, with this begin or without."""
+    from cryptography.x509.oid import NameOID
+    return [(NameOID.ORGANIZATION_NAME, begin + "\u00f6" * 60)]
 
 
 def certificate_subject():
