@@ -1,11 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the fuzz targets.
+"""seeds.py FOLDER TOOL: writes the seeds of the fuzz targets that are checked in as tests/fuzz/seeds, with TOOL mtls-oauth.
 
-seeds.py ours FOLDER TOOL        what is checked in as tests/fuzz/seeds. Keys and certificates are made for this run and their
-                                 private parts forgotten, so a second run gives other bytes of the same kind.
-seeds.py vectors FOLDER VECTORS  inputs of the published test vectors; none where the folder VECTORS is not there.
-
-FOLDER/TARGET/NAME is one input of tests/fuzz/fuzz_TARGET.c, whose first comment tells its form."""
+Keys and certificates are made for this run and their private parts forgotten, so a second run gives other bytes of the same
+kind. FOLDER/TARGET/NAME is one input of tests/fuzz/fuzz_TARGET.c, whose first comment tells its form."""
 
 import base64
 import datetime
@@ -42,8 +39,6 @@ class Folder:
 def b64(data, url=False):
     return (base64.urlsafe_b64encode(data).rstrip(b"=") if url else base64.b64encode(data)).decode()
 
-
-# ---- ours ----
 
 class Tool:
     """mtls-oauth, with keys in a folder that is removed in the end."""
@@ -465,62 +460,13 @@ OURS = [compact_jws, key_sets, claims, encodings, documents, certificate_names, 
         chains, fields, metadata, distinguished_names, pem_texts, states, deny_lists, escapes, questions]
 
 
-def write_ours(folder, program):
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    folder = Folder(sys.argv[1])
     with tempfile.TemporaryDirectory() as keys:
         for write in OURS:
-            write(folder, Tool(program, keys))
-
-
-# ---- of published vectors ----
-
-def write_vectors(folder, vectors):
-    if not vectors.is_dir():
-        return
-
-    def read(name):
-        return json.loads((vectors / name).read_text())
-
-    def pair(name, jws, keys):
-        document = json.dumps(keys if "keys" in keys else {"keys": keys if isinstance(keys, list) else [keys]})
-        folder.add("jws", name, jws if isinstance(jws, str) else json.dumps(jws), "\n", document)
-        folder.add("jwks", name, document)
-
-    for group in read("wycheproof/json_web_signature_test.json")["testGroups"]:
-        for test in group["tests"]:
-            pair(f"wycheproof-{test['tcId']}", test["jws"], group.get("public", group["private"]))
-    for row in read("oracle/cookbook_rs_expected.json"):
-        example = read(row["file"])
-        pair("cookbook-" + row["file"].replace("/", "-"), example["output"].get("compact") or example["output"],
-             example["input"]["key"])
-    for case in read("rfc/rfc7515_appendix_a.json")["cases"]:
-        pair(case["id"], case["jws"], case.get("jwk") or case["jwks"])
-    for entry in read("fuzz-seeds/jwt_verify_lib_seeds.json")["pairs"]:
-        folder.add("jws", f"jwt-verify-{entry['name']}", entry["jwt"], "\n", entry["jwks"])
-    corpus = read("fuzz-seeds/mod_auth_openidc_seeds.json")
-    for name, jwt in corpus["jwt"].items():
-        for keys, document in corpus["jwks"].items():
-            folder.add("jws", f"openidc-{name}-{keys}", jwt, "\n", document)
-    for name, document in corpus["jwks"].items():
-        folder.add("jwks", f"openidc-{name}", document)
-    for name, text in corpus["base64"].items():
-        folder.add("base64url", f"openidc-{name}", text)
-    keys = read("rfc/rfc7517_7638_8037_keys.json")
-    for row in keys["thumbprints"]:
-        folder.add("jwks", f"thumbprint-{row['id']}", json.dumps({"keys": [row["jwk"]]}))
-    binding = read("rfc/rfc8705_appendix_a.json")
-    for i, case in enumerate(binding["cnf_cases"]):
-        folder.add("claims", f"rfc8705-{i}", "cnf\n", json.dumps({"cnf": case.get("cnf")}))
-    folder.add("names", "der-rfc8705", "0CN=mtls\n", base64.b64decode(binding["certificate_der_b64"]))
-
-
-def main():
-    if len(sys.argv) != 4 or sys.argv[1] not in ("ours", "vectors"):
-        sys.exit(__doc__)
-    folder = Folder(sys.argv[2])
-    if sys.argv[1] == "ours":
-        write_ours(folder, sys.argv[3])
-    else:
-        write_vectors(folder, pathlib.Path(sys.argv[3]))
+            write(folder, Tool(sys.argv[2], keys))
 
 
 if __name__ == "__main__":
