@@ -26,7 +26,7 @@ static mto_chain_t verify(mto_trust_t *trust, const mto_certificate_t *leaf, apr
     char        detail[100];
     mto_chain_t chain = mto_trust_verify(trust, leaf, now, detail, sizeof detail);
 
-    CHECK((chain == MTO_CHAIN_GOOD) == (detail[0] == '\0') && fuzz_is_plain(detail));
+    CHECK((chain == MTO_CHAIN_GOOD) == (detail[0] == '\0') && fuzz_is_plain_but_cut(detail));
     return chain;
 }
 

@@ -35,31 +35,6 @@ static const char *meaning_of(char letter)
                                             : NULL;
 }
 
-/* The file with the certificate in it, from the pool. */
-static const char *fill_in(const char *data, size_t *size)
-{
-    size_t room = 1, i;
-    char  *file, *to;
-
-    for (i = 0; i < *size; i++) {
-        room += data[i] == '@' ? strlen(shown_x5c) : 1;
-    }
-    file = to = apr_palloc(support_pool(), room);
-    for (i = 0; i < *size; i++) {
-        const char *meaning = data[i] == '@' && i + 1 < *size ? meaning_of(data[i + 1]) : NULL;
-
-        if (meaning == NULL) {
-            *to++ = data[i];
-            continue;
-        }
-        memcpy(to, meaning, strlen(meaning));
-        to += strlen(meaning);
-        i++;
-    }
-    *size = (size_t)(to - file);
-    return file;
-}
-
 /* Whether the client is registered with the certificate that is shown, and with its key. */
 static int has_shown(const json_t *metadata)
 {
@@ -134,7 +109,7 @@ void fuzz_one(const char *data, size_t size)
     mto_clients_t *clients = mto_clients_create();
     char           reason[MTO_CLIENT_REASON_SIZE];
 
-    data = fill_in(data, &size);
+    data = fuzz_fill_in(data, &size, meaning_of);
     memset(reason, 'x', sizeof reason);
     if (mto_clients_add_json(clients, data, size, reason)) {
         check_taken(clients, data, size);

@@ -4,9 +4,9 @@
 
 #include "core/parameters.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const names[] = {"client_id", "client_secret", "client_assertion"};
 

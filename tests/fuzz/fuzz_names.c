@@ -10,7 +10,6 @@
 #include "core/distinguished_name.h"
 #include "core/name.h"
 
-#include <ctype.h>
 #include <openssl/err.h>
 #include <string.h>
 #include <strings.h>

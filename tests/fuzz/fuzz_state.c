@@ -1,6 +1,6 @@
 /* A state file. The first byte says whether the rest is a file that somebody put there, a document with the right seal,
- * or (behind a line of changes) a key set that was written. What is believed was written here, of this source, and not
- * later than now. */
+ * in which @o is the origin of the source, or (behind a line of changes) a key set that was written. What is believed
+ * was written here, of this source, and not later than now. */
 #include "harness.h"
 
 #include "../unit/states.h"
@@ -49,15 +49,22 @@ static void check_put(const char *data, size_t size)
     mto_state_clear(&state);
 }
 
+static const char *meaning_of(char letter)
+{
+    return letter == 'o' ? origin : NULL;
+}
+
 static void check_document(const char *data, size_t size)
 {
-    char         *file = apr_palloc(support_pool(), SEAL + 1 + size);
     unsigned char mac[32];
+    char         *file;
     mto_state_t   state;
     json_t       *document;
     const char   *reason;
     int           i;
 
+    data = fuzz_fill_in(data, &size, meaning_of);
+    file = apr_palloc(support_pool(), SEAL + 1 + size);
     (void)HMAC(EVP_sha256(), place.key, sizeof place.key, (const unsigned char *)data, size, mac, NULL);
     for (i = 0; i < 32; i++) {
         (void)snprintf(file + 2 * i, 3, "%02x", mac[i]);

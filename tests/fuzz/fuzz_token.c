@@ -82,15 +82,17 @@ static int is_proven(const char *text, size_t length, const mto_keyset_t *with)
 /* --- Signed by the issuer ----------------------------------------------------------------------------------------- */
 
 /* Whether a header names that algorithm and key, or the algorithm and no key. */
-static int names_key(const char *header, const mto_algorithm_t *algorithm, const char *kid)
+static int names_key(const char *header, const mto_algorithm_t *algorithm, mto_key_kind_t kind)
 {
     const char            *reason;
     json_t                *object = mto_json_read_object(header, strlen(header), &reason);
     const char            *alg = mto_json_string(object, "alg"), *named = mto_json_string(object, "kid");
     const mto_algorithm_t *row = alg != NULL ? mto_algorithm_find(alg) : NULL;
     /* The two names of EdDSA are one algorithm. */
-    int fits = row != NULL && (row == algorithm || (row->digest == NULL && (row->kinds & algorithm->kinds) != 0))
-               && (json_object_get(object, "kid") == NULL || (named != NULL && strcmp(named, kid) == 0));
+    int fits = row != NULL
+               && (row == algorithm
+                   || (row->digest == NULL && algorithm->digest == NULL && (row->kinds & MTO_KEY_KIND(kind)) != 0))
+               && (json_object_get(object, "kid") == NULL || (named != NULL && strcmp(named, kid_of(kind)) == 0));
 
     json_decref(object);
     return fits;
@@ -142,11 +144,11 @@ static void check_signed(const char *data, size_t size)
     text = support_jws(algorithm->name, support_key(kind, 0), header, payload);
     refusal = prove(&token, text, strlen(text), keys, policy);
     if (refusal == MTO_ADMITTED) {
-        CHECK(names_key(header, algorithm, kid_of(kind)));
+        CHECK(names_key(header, algorithm, kind));
         check_proven(token, payload, policy);
         check_cached(token, text);
     }
-    else if (names_key(header, algorithm, kid_of(kind))) {
+    else if (names_key(header, algorithm, kind)) {
         CHECK(refusal != MTO_SIGNATURE_INVALID && refusal != MTO_KEY_UNKNOWN && refusal != MTO_KEYS_UNAVAILABLE);
     }
     mto_token_release(token);

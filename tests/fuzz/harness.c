@@ -160,6 +160,37 @@ char *fuzz_edit(const char *text, size_t *length, const char *edits, size_t size
     return copy;
 }
 
+/* What stands at data[i], for i < size; NULL: itself. */
+static const char *meaning_at(const char *data, size_t size, size_t i, const char *(*meaning_of)(char letter))
+{
+    return data[i] == '@' && i + 1 < size ? meaning_of(data[i + 1]) : NULL;
+}
+
+const char *fuzz_fill_in(const char *data, size_t *size, const char *(*meaning_of)(char letter))
+{
+    size_t      room = *size, i;
+    const char *meaning;
+    char       *filled, *to;
+
+    for (i = 0; i < *size; i++) {
+        meaning = meaning_at(data, *size, i, meaning_of);
+        room += meaning != NULL ? strlen(meaning) : 0;
+    }
+    filled = to = apr_palloc(support_pool(), room);
+    for (i = 0; i < *size; i++) {
+        meaning = meaning_at(data, *size, i, meaning_of);
+        if (meaning == NULL) {
+            *to++ = data[i];
+            continue;
+        }
+        (void)memcpy(to, meaning, strlen(meaning));
+        to += strlen(meaning);
+        i++;
+    }
+    *size = (size_t)(to - filled);
+    return filled;
+}
+
 /* --- Rules -------------------------------------------------------------------------------------------------------- */
 
 void fuzz_check_verdict(mto_refusal_t refusal, const mto_verdict_t *verdict)
@@ -182,6 +213,18 @@ int fuzz_is_plain(const char *text)
         is_plain = is_plain && *at >= 0x20 && *at != 0x7f && !(at[0] == 0xc2 && at[1] < 0xa0);
     }
     return is_plain;
+}
+
+int fuzz_is_plain_but_cut(const char *text)
+{
+    size_t length = strlen(text), cut;
+
+    for (cut = 0; cut < 4 && cut <= length; cut++) {
+        if (fuzz_is_plain(fuzz_text(text, length - cut))) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 int fuzz_depth(const json_t *value)

@@ -34,11 +34,18 @@ const char *fuzz_text(const char *data, size_t size);
  * (two bytes) and which byte. */
 char *fuzz_edit(const char *text, size_t *length, const char *edits, size_t size);
 
+/* A copy of data[0..*size), in which what a letter stands for is in place of '@' and that letter: for what is made in
+ * each run. meaning_of gives NULL for '@' that is just that. */
+const char *fuzz_fill_in(const char *data, size_t *size, const char *(*meaning_of)(char letter));
+
 /* Checks a refusal: it has a row with a code, the verdict says the same, and the log can show why. */
 void fuzz_check_verdict(mto_refusal_t refusal, const mto_verdict_t *verdict);
 
 /* Whether text is valid UTF-8 without control characters: what a log line, a header or a page may show. */
 int fuzz_is_plain(const char *text);
+
+/* The same of a text that was cut to its room, perhaps within its last character. */
+int fuzz_is_plain_but_cut(const char *text);
 
 /* The depth of nesting: 0 of what is no object and no array. */
 int fuzz_depth(const json_t *value);

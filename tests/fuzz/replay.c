@@ -32,7 +32,7 @@ static int run_file(const char *path)
         return 0;
     }
     (void)fclose(file);
-    printf("# %s\n", path); /* should it end here */
+    printf("# %s\n", path);
     (void)LLVMFuzzerTestOneInput(data, size);
     printf("ok %u - %s\n", ++cases, path);
     free(data);
@@ -94,8 +94,10 @@ static int run_seeds(const char *program)
 
 int main(int argc, char *argv[])
 {
-    int i, ok = argc > 1 || run_seeds(argv[0]);
+    int i, ok;
 
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* what is printed must be seen when a rule does not hold */
+    ok = argc > 1 || run_seeds(argv[0]);
     for (i = 1; i < argc; i++) {
         ok = run_argument(argv[i]) && ok;
     }

@@ -1,11 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the fuzz targets.
+"""seeds.py FOLDER TOOL: writes the seeds of the fuzz targets that are checked in as tests/fuzz/seeds, with TOOL mtls-oauth.
 
-seeds.py ours FOLDER TOOL        what is checked in as tests/fuzz/seeds. Keys and certificates are made for this run and their
-                                 private parts forgotten, so a second run gives other bytes of the same kind.
-seeds.py vectors FOLDER VECTORS  inputs of the published test vectors; none where the folder VECTORS is not there.
-
-FOLDER/TARGET/NAME is one input of tests/fuzz/fuzz_TARGET.c, whose first comment tells its form."""
+Keys and certificates are made for this run and their private parts forgotten, so a second run gives other bytes of the same
+kind. FOLDER/TARGET/NAME is one input of tests/fuzz/fuzz_TARGET.c, whose first comment tells its form."""
 
 import base64
 import datetime
@@ -42,8 +39,6 @@ class Folder:
 def b64(data, url=False):
     return (base64.urlsafe_b64encode(data).rstrip(b"=") if url else base64.b64encode(data)).decode()
 
-
-# ---- ours ----
 
 class Tool:
     """mtls-oauth, with keys in a folder that is removed in the end."""
@@ -225,6 +220,7 @@ def client_files(folder, _tool):
             "self-signed": [{**own, "jwks": {"keys": [jwk]}}],
             "shown": [{**own, "jwks": {"keys": [{**jwk, "x": "@x", "y": "@y", "x5c": ["@c"]}]}}],
             "shown-other-key": [{**own, "jwks": {"keys": [{**jwk, "x5c": ["@c"]}]}}],
+            "shown-key-other-certificate": [{**own, "jwks": {"keys": [{**jwk, "x": "@x", "y": "@y"}]}}],
             "shown-second": [{**own, "jwks": {"keys": [jwk, {**jwk, "x": "@x", "y": "@y", "x5c": ["@c", "AA"]}]}}],
             "key-id": [{**own, "self_signed_certificate_key_id": "k", "jwks": {"keys": [jwk, {**jwk, "kid": "l"}]}}],
             "key-id-unknown": [{**own, "self_signed_certificate_key_id": "z", "jwks": {"keys": [jwk]}}],
@@ -294,7 +290,7 @@ def tokens(folder, _tool):
                          ("typ-other", {"alg": "EdDSA", "typ": "dpop+jwt"}), ("kid-other", {"alg": "EdDSA", "kid": "x"}),
                          ("kid-of-another", {"alg": "EdDSA", "kid": "p256"}), ("alg-other", {"alg": "ES256"}),
                          ("alg-none", {"alg": "none"}), ("ed25519", {"alg": "Ed25519", "kid": "ed25519"}),
-                         ("jwk", {"alg": "EdDSA", "jwk": {"kty": "OKP"}})):
+                         ("ed448", {"alg": "Ed448"}), ("jwk", {"alg": "EdDSA", "jwk": {"kty": "OKP"}})):
         for block in (0, 1, 2):
             folder.add("token", f"header-{name}-{block}", b"\x00", bytes([9, block]), json.dumps(header), "\n", json.dumps(GOOD))
     folder.add("token", "rs-by-ps", b"\x00\x00\x00", '{"alg":"PS256"}\n', json.dumps(GOOD))
@@ -325,7 +321,15 @@ def chains(folder, _tool):
     plain, full = certificates()
     folder.add("chain", "self-signed", b"\x00", plain[0])
     folder.add("chain", "self-signed-names", b"\x00", full[0])
+    folder.add("chain", "long-names", b"\x00", certificate(long_subject())[0])
+    folder.add("chain", "long-names-odd", b"\x00", certificate(long_subject("x"))[0])
     folder.add("chain", "ca", b"\x00", certificate(certificate_subject(), ca=True)[0])
+
+
+def long_subject(begin=""):
+    """Longer than what is shown of it, in characters of two bytes: one of them is cut, with this begin or without."""
+    from cryptography.x509.oid import NameOID
+    return [(NameOID.ORGANIZATION_NAME, begin + "\u00f6" * 60)]
 
 
 def certificate_subject():
@@ -411,9 +415,11 @@ def crl():
 def states(folder, _tool):
     folder.add("state", "put-nothing", b"\x00")
     folder.add("state", "put", b"\x00", "0" * 64, '\n{"origin":"x"}')
-    # The origin of the source of tests/unit/states.c: SHA-256 over what a document of it depends on.
-    for name, document in (("other-origin", {"origin": "0" * 64, "fetched": NOW * 10 ** 6, "jwks": "{}"}), ("no-keys", {"origin": ""}),
-                           ("list", [])):
+    good = {"origin": "@o", "fetched": NOW * 10 ** 6, "jwks": "{}", "jwks_uri": "https://as.example/jwks",
+            "introspection_endpoint": None, "mtls_introspection_endpoint": "x"}
+    for name, document in (("good", good), ("other-origin", {**good, "origin": "0" * 64}), ("no-origin", {}), ("list", []),
+                           ("no-keys", {"origin": "@o"}), ("future", {**good, "fetched": NOW * 10 ** 6 + 1}),
+                           ("fetched-text", {**good, "fetched": "1"})):
         folder.add("state", f"document-{name}", b"\x01", json.dumps(document))
     keys = '{"keys":[]}'
     folder.add("state", "written", b"\x02", "\n", keys)
@@ -454,62 +460,13 @@ OURS = [compact_jws, key_sets, claims, encodings, documents, certificate_names, 
         chains, fields, metadata, distinguished_names, pem_texts, states, deny_lists, escapes, questions]
 
 
-def write_ours(folder, program):
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    folder = Folder(sys.argv[1])
     with tempfile.TemporaryDirectory() as keys:
         for write in OURS:
-            write(folder, Tool(program, keys))
-
-
-# ---- of published vectors ----
-
-def write_vectors(folder, vectors):
-    if not vectors.is_dir():
-        return
-
-    def read(name):
-        return json.loads((vectors / name).read_text())
-
-    def pair(name, jws, keys):
-        document = json.dumps(keys if "keys" in keys else {"keys": keys if isinstance(keys, list) else [keys]})
-        folder.add("jws", name, jws if isinstance(jws, str) else json.dumps(jws), "\n", document)
-        folder.add("jwks", name, document)
-
-    for group in read("wycheproof/json_web_signature_test.json")["testGroups"]:
-        for test in group["tests"]:
-            pair(f"wycheproof-{test['tcId']}", test["jws"], group.get("public", group["private"]))
-    for row in read("oracle/cookbook_rs_expected.json"):
-        example = read(row["file"])
-        pair("cookbook-" + row["file"].replace("/", "-"), example["output"].get("compact") or example["output"],
-             example["input"]["key"])
-    for case in read("rfc/rfc7515_appendix_a.json")["cases"]:
-        pair(case["id"], case["jws"], case.get("jwk") or case["jwks"])
-    for entry in read("fuzz-seeds/jwt_verify_lib_seeds.json")["pairs"]:
-        folder.add("jws", f"jwt-verify-{entry['name']}", entry["jwt"], "\n", entry["jwks"])
-    corpus = read("fuzz-seeds/mod_auth_openidc_seeds.json")
-    for name, jwt in corpus["jwt"].items():
-        for keys, document in corpus["jwks"].items():
-            folder.add("jws", f"openidc-{name}-{keys}", jwt, "\n", document)
-    for name, document in corpus["jwks"].items():
-        folder.add("jwks", f"openidc-{name}", document)
-    for name, text in corpus["base64"].items():
-        folder.add("base64url", f"openidc-{name}", text)
-    keys = read("rfc/rfc7517_7638_8037_keys.json")
-    for row in keys["thumbprints"]:
-        folder.add("jwks", f"thumbprint-{row['id']}", json.dumps({"keys": [row["jwk"]]}))
-    binding = read("rfc/rfc8705_appendix_a.json")
-    for i, case in enumerate(binding["cnf_cases"]):
-        folder.add("claims", f"rfc8705-{i}", "cnf\n", json.dumps({"cnf": case.get("cnf")}))
-    folder.add("names", "der-rfc8705", "0CN=mtls\n", base64.b64decode(binding["certificate_der_b64"]))
-
-
-def main():
-    if len(sys.argv) != 4 or sys.argv[1] not in ("ours", "vectors"):
-        sys.exit(__doc__)
-    folder = Folder(sys.argv[2])
-    if sys.argv[1] == "ours":
-        write_ours(folder, sys.argv[3])
-    else:
-        write_vectors(folder, pathlib.Path(sys.argv[3]))
+            write(folder, Tool(sys.argv[2], keys))
 
 
 if __name__ == "__main__":
