@@ -54,12 +54,13 @@ class Verdict:
 
 
 def all_traffic(stage, servers, outcomes, lost_allowed=False, connections=4):
-    """Good tokens and bad signatures by the load program, and one of each kind, to servers by name."""
+    """Good tokens over kept and new connections and bad signatures by the load program, and one of each kind, to servers by name."""
     good, bad = stage.tokens("good", 3000), stage.tokens("bad", 500, Key("ES256", kid=stage.local.kid))
     both = list(servers.values())
     mixed = [Mixed(name, server, stage.pki, stage.client_pki, stage.rotation, stage.opaque, stage.local, outcomes, lost_allowed)
              for name, server in servers.items()]
     return [Steady(stage.bench, "good (load)", both, good, (200,), outcomes, connections, lost_allowed=lost_allowed),
+            Steady(stage.bench, "good, new connections (load)", both, good, (200,), outcomes, 1, 10000, lost_allowed=lost_allowed, once=True),
             Steady(stage.bench, "bad signature (load)", both, bad, (401,), outcomes, 2, 5000, lost_allowed=lost_allowed), *mixed, stage.rotation]
 
 
