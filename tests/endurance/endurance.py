@@ -23,6 +23,7 @@ from support.clients import FORM_TYPE, form
 
 PARTS = ["restarts", "kills", "flood", "slow", "soak"]
 SAMPLE_SECONDS = 10
+FLOOD_REST = 1000  # microseconds
 RELOAD_SECONDS = 30
 FLAT = {"steady": ["rss", "largest rss", "parent rss", "descriptors", "parent descriptors", "threads", "shared", "sysv"],
         # its children are young ones at every sample
@@ -131,7 +132,8 @@ def kills(verdict, count):
 
 def flood(verdict, seconds):
     """p50 and p99 of good requests on two connections, alone, and beside as many others of each kind. A measurement: nothing is judged
-    but the answers. Each kind comes `ROUNDS` times in turns; medians."""
+    but the answers. Each kind comes five times in turns; medians. The others rest between requests: on a machine whose processors they
+    use up, a request waits for its turn there, whatever it is."""
     rounds, others = 5, 4
     with Stage() as stage:
         server = stage.server()
@@ -148,7 +150,7 @@ def flood(verdict, seconds):
             return Load(stage.bench, target, PATH, tokens, seconds=some, requests=REQUESTS_MOST, **settings).begin()
         for _ in range(rounds):
             for kind, tokens in kinds.items():
-                beside = tokens and load(tokens, seconds + 1, connections=others)
+                beside = tokens and load(tokens, seconds + 1, connections=others, rest=FLOOD_REST)
                 measured = load(good, seconds, connections=2, warm=200)
                 one, = measured.results("200")
                 one["others"] = beside.results()[0]["rate"] if beside else 0.0
