@@ -3,17 +3,17 @@
  * the machine does meets all of them alike.
  *
  *   load -p PORT[,PORT...] -H HOST -u PATH -c CERTIFICATE-AND-KEY.pem [-t TOKENS] [-w WARM] [-n REQUESTS | -s SECONDS]
- *        [-j CONNECTIONS] [-d MICROSECONDS] [-r]
+ *        [-j CONNECTIONS] [-d MICROSECONDS] [-r] [-o]
  *
  * TOKENS: a file with one token a line. Opens CONNECTIONS to each server, asks each WARM times, prints "ready", and
  * begins when it reads a line. Then it asks each server REQUESTS times, and prints for each one a line of JSON:
  * requests, seconds, latencies in microseconds, how often each status came. It hangs up when it reads another line.
  * Exit code 1 when a connection or a request fails, 2 for a wrong option.
  *
- * -d: each connection rests so long after a request. -r: servers may end connections and processes, as clients must
- * expect (RFC 9112 section 9.3.1): a request on a connection that was used before, and that ended before any byte of
- * the answer, is sent again on a new one. "again" is how often; "lost" how many requests failed in any other way, and
- * count as no status. */
+ * -d: each connection rests so long after a request. -o: one request a connection. -r: servers may end connections and
+ * processes, as clients must expect (RFC 9112 section 9.3.1): a request on a connection that was used before, and that
+ * ended before any byte of the answer, is sent again on a new one. "again" is how often; "lost" how many requests
+ * failed in any other way, and count as no status. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -53,7 +53,7 @@ static struct {
     size_t      requests, warm; /* of each server; requests at most */
     double      seconds;        /* at most */
     useconds_t  rest;           /* after each request */
-    int         resilient;
+    int         resilient, once;
     const char *host, *path, *certificate, *tokens_file;
     SSL_CTX    *tls;
     request_t  *texts;
@@ -222,7 +222,7 @@ static int ask_once(SSL **tls, server_t *server, size_t number)
         }
         return 0;
     }
-    if (closing) {
+    if (closing || plan.once) {
         hang_up(*tls);
         *tls = NULL;
     }
@@ -296,7 +296,7 @@ static int read_options(int argc, char **argv)
     char *port;
     int   option;
 
-    while ((option = getopt(argc, argv, "p:H:u:c:t:w:n:s:j:d:r")) != -1) {
+    while ((option = getopt(argc, argv, "p:H:u:c:t:w:n:s:j:d:ro")) != -1) {
         switch (option) {
         case 'p':
             for (port = strtok(optarg, ","); port != NULL && server_count < SERVERS_MOST; port = strtok(NULL, ",")) {
@@ -330,6 +330,9 @@ static int read_options(int argc, char **argv)
             break;
         case 'd':
             plan.rest = (useconds_t)atoi(optarg);
+            break;
+        case 'o':
+            plan.once = 1;
             break;
         case 'r':
             plan.resilient = 1;

@@ -23,6 +23,7 @@ from support.clients import FORM_TYPE, form
 
 PARTS = ["restarts", "kills", "flood", "slow", "soak"]
 SAMPLE_SECONDS = 10
+FLOOD_REST = 1000  # microseconds
 RELOAD_SECONDS = 30
 FLAT = {"steady": ["rss", "largest rss", "parent rss", "descriptors", "parent descriptors", "threads", "shared", "sysv"],
         # its children are young ones at every sample
@@ -54,12 +55,13 @@ class Verdict:
 
 
 def all_traffic(stage, servers, outcomes, lost_allowed=False, connections=4):
-    """Good tokens and bad signatures by the load program, and one of each kind, to servers by name."""
+    """Good tokens over kept and new connections and bad signatures by the load program, and one of each kind, to servers by name."""
     good, bad = stage.tokens("good", 3000), stage.tokens("bad", 500, Key("ES256", kid=stage.local.kid))
     both = list(servers.values())
     mixed = [Mixed(name, server, stage.pki, stage.client_pki, stage.rotation, stage.opaque, stage.local, outcomes, lost_allowed)
              for name, server in servers.items()]
     return [Steady(stage.bench, "good (load)", both, good, (200,), outcomes, connections, lost_allowed=lost_allowed),
+            Steady(stage.bench, "good, new connections (load)", both, good, (200,), outcomes, 1, 10000, lost_allowed=lost_allowed, once=True),
             Steady(stage.bench, "bad signature (load)", both, bad, (401,), outcomes, 2, 5000, lost_allowed=lost_allowed), *mixed, stage.rotation]
 
 
@@ -130,7 +132,8 @@ def kills(verdict, count):
 
 def flood(verdict, seconds):
     """p50 and p99 of good requests on two connections, alone, and beside as many others of each kind. A measurement: nothing is judged
-    but the answers. Each kind comes `ROUNDS` times in turns; medians."""
+    but the answers. Each kind comes five times in turns; medians. The others rest between requests: on a machine whose processors they
+    use up, a request waits for its turn there, whatever it is."""
     rounds, others = 5, 4
     with Stage() as stage:
         server = stage.server()
@@ -147,7 +150,7 @@ def flood(verdict, seconds):
             return Load(stage.bench, target, PATH, tokens, seconds=some, requests=REQUESTS_MOST, **settings).begin()
         for _ in range(rounds):
             for kind, tokens in kinds.items():
-                beside = tokens and load(tokens, seconds + 1, connections=others)
+                beside = tokens and load(tokens, seconds + 1, connections=others, rest=FLOOD_REST)
                 measured = load(good, seconds, connections=2, warm=200)
                 one, = measured.results("200")
                 one["others"] = beside.results()[0]["rate"] if beside else 0.0

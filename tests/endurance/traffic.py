@@ -11,7 +11,7 @@ import time
 from rig import LOAD
 from support.client import Connection, tls_context
 from support.clients import FORM_TYPE, form
-from support.http2 import Http2Connection
+from support.http2 import Http2Connection, StreamRefused
 from support.keys import Key
 from support.tokens import bound_to, claims, mint
 
@@ -45,11 +45,13 @@ class Outcomes:
 
 
 class Steady:
-    """The load program, again and again for some seconds: many requests with a file of tokens, one wanted status."""
+    """The load program, again and again for some seconds: many requests with a file of tokens, one wanted status; `once`: a connection
+    for each."""
 
-    def __init__(self, bench, kind, servers, tokens, wanted, outcomes, connections=4, rest=2000, lost_allowed=False):
+    def __init__(self, bench, kind, servers, tokens, wanted, outcomes, connections=4, rest=2000, lost_allowed=False,
+                 once=False):
         self._words = [LOAD, "-r", "-p", ",".join(str(server.port) for server in servers), "-H", "localhost", "-u", PATH, "-c", bench.client,
-                       "-t", tokens, "-j", connections, "-d", rest]
+                       "-t", tokens, "-j", connections, "-d", rest, *(["-o"] if once else [])]
         self._kind, self._wanted, self._outcomes, self._lost_allowed = kind, wanted, outcomes, lost_allowed
 
     def run(self, stop, seconds):
@@ -182,6 +184,13 @@ class Mixed:
         return self._post("mask")
 
     def _http2(self):
+        try:
+            return self._streams()
+        except StreamRefused:
+            self._outcomes.add(f"{self._name}: good, HTTP/2", "sent again", ("sent again",))
+            return self._streams()
+
+    def _streams(self):
         connection, bodies = Http2Connection(self._server.port, "localhost", self._contexts["HTTP/2"]), set()
         try:
             for _ in range(3):

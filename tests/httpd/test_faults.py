@@ -17,7 +17,7 @@ from support.expect import admitted, refused
 from support.fake_issuer import FakeIssuer, key_set
 from support.introspection import ISS as ASKED
 from support.introspection import SECRET, Known, asking
-from support.key_life import PATH, STEADY, Asker, children, eventually, outgoing, over, publishing, remote, threads, unavailable
+from support.key_life import PATH, STEADY, Asker, children, eventually, outgoing, over, publishing, remote, unavailable
 from support.keys import Key, write_jwks
 from support.preload import PreloadedHttpd, httpd_flags, shared_object
 from support.server import Host
@@ -151,13 +151,13 @@ def test_name_server_hangs(start, pki, fake, key):
     server do not wait for it."""
     lost = "https://keys.hangs.example.test"
     server = start(STEADY + outgoing(pki, "{home}/state", timeout="1s") + keys_of(fake)
-                   + remote(lost, f'MTLSOAuthJWKSURI "{lost}/jwks"') + remote(lost + "/found"), {"MTO_HANGING_NAMES": 20})
+                   + remote(lost, f'MTLSOAuthJWKSURI "{lost}/jwks"') + remote(lost + "/found"), {"MTO_HANGING_NAMES": 60})
     asker = Asker(server, pki)
     both(asker, admitted, lambda jti: token(key, jti=jti))
     for iss in (lost, lost + "/found"):
         answer, took = asker.timed(mint(key, claims(iss)))
         unavailable(answer)
-        assert took < 10, took
+        assert took < 20, "it waited for the name server"
     over()
     successor = Key("ES256", kid="next")
     fake.answer(JWKS, key_set(successor.jwk()))
@@ -165,7 +165,7 @@ def test_name_server_hangs(start, pki, fake, key):
     before = time.monotonic()
     server.reload()
     server.stop()
-    assert time.monotonic() - before < 15, "somebody waited for the name server"
+    assert time.monotonic() - before < 30, "somebody waited for the name server"
 
 
 # ---- Death with a lock ----
@@ -182,16 +182,13 @@ def test_killed_with_the_lock_of_the_cache(start, pki, jwks, known, secret, mute
     both(asker, admitted, lambda _: known.add("before"))
     (server.directory / "die").touch()
     (server.directory / "die").chmod(0o666)
-    before, dead = children(server), 0
+    before = children(server)
     with pytest.raises((OSError, http.client.HTTPException)):
         asker.fresh(known.add("deadly"))
     assert not (server.directory / "die").exists()
-    slowest = 0
     for number in range(40):
-        answer, took = asker.timed(known.add(f"after-{number % 20}"))
-        admitted(answer)
-        slowest = max(slowest, took)
-    assert slowest < 3, slowest
+        # who waits for a dead process waits for longer than the client does
+        admitted(asker.fresh(known.add(f"after-{number % 20}")))
     eventually(lambda: _equal((len(children(server)), len(before - children(server))), (2, 1)), 10)
     both(asker, lambda answer: refused(answer, "token_inactive"), lambda _: "nobodys")
     asked = known.count("afterwards")

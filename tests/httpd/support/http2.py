@@ -59,6 +59,10 @@ def _answer(head, body):
     return Answer(int(status.split()[1]), headers, content)
 
 
+class StreamRefused(OSError):
+    """The server ends the connection and has not looked at this stream: it may be sent again (RFC 9113 section 6.8)."""
+
+
 class Http2Connection:
     """One HTTP/2 connection that may resume a TLS session, which curl cannot be told to do. It sends one stream after the other and
     reads bodies alone: what a field section says would take HPACK to know. The context speaks HTTP/2 from then on. `going`: the server
@@ -97,7 +101,7 @@ class Http2Connection:
             if kind == GOAWAY:
                 self.going = True
                 if int.from_bytes(payload[:4], "big") < self._stream:
-                    raise EOFError("the server takes no more streams")
+                    raise StreamRefused("the server takes no more streams")
             if kind in (SETTINGS, PING) and not flags & ACK:
                 self.tls.sendall(_frame(kind, ACK, 0, payload if kind == PING else b""))
             if kind == DATA and stream == self._stream:
