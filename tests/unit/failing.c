@@ -66,8 +66,8 @@ static int is_early(const void *memory)
 /* The next definition of a function behind this one; NULL while dlsym is at work. */
 static void *next_of(const char *name)
 {
-    OF_THIS_THREAD int looking;
-    void              *found = NULL;
+    OF_THIS_THREAD volatile int looking; /* dlsym is declared not to come back here, and does */
+    void                       *found = NULL;
 
     if (!looking) {
         looking = 1;
