@@ -73,7 +73,7 @@ static apr_time_t earlier(apr_time_t end, apr_time_t expires)
 static apr_time_t end_of(const mto_token_t *token)
 {
     apr_interval_time_t cache = token->policy->introspection_cache;
-    apr_time_t          end = token->answered, exp = token->claims.expires;
+    apr_time_t          end, exp = token->claims.expires;
 
     if (cache == MTO_ANSWER_UNTIL_EXP) {
         end = exp != MTO_TIME_ABSENT ? exp : token->answered;

@@ -2,6 +2,7 @@
 
 #include "core/base64url.h"
 #include "core/json.h"
+#include "core/pool.h"
 
 #include <apr_strings.h>
 #include <math.h>
@@ -338,7 +339,7 @@ const char *mto_claim_value(const json_t *claim, apr_pool_t *pool)
     size = json_dumpb(claim, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(15));
     list = apr_palloc(pool, size + 1);
     if (size == 0 || json_dumpb(claim, list, size, JSON_COMPACT | JSON_REAL_PRECISION(15)) != size) {
-        return NULL;
+        mto_pool_end(pool); /* jansson has no other reason */
     }
     list[size] = '\0';
     return list;

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define NO_MEMORY "out of memory"
+
 /* Where the string ends whose opening quotation mark is in front of `start`; length when it does not. Long strings
  * (x5c) make up most of a file of clients, so memchr does the walking. */
 static size_t skip_string(const char *text, size_t length, size_t start)
@@ -77,7 +79,7 @@ static const char *reason_of(const json_error_t *error)
     case json_error_numeric_overflow:
         return "a number out of range";
     case json_error_out_of_memory:
-        return "out of memory";
+        return NO_MEMORY;
     default:
         return "not JSON";
     }
@@ -88,19 +90,21 @@ static json_t *read_object(const char *text, size_t length, int levels, const ch
 {
     mto_json_memory_t memory;
     json_error_t      error;
-    json_t           *value = NULL;
+    json_t           *value;
 
     if (length > 0 && skip_value(text, length, skip_space(text, length, 0), levels) == 0) {
         *reason = "nested too deep";
         return NULL;
     }
-    if (mto_json_memory_begin(&memory)) {
-        value = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-        mto_json_memory_end(&memory);
+    if (!mto_json_memory_begin(&memory)) {
+        *reason = NO_MEMORY;
+        return NULL;
     }
+    value = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    mto_json_memory_end(&memory);
     if (memory.denied) {
         json_decref(value);
-        *reason = "out of memory";
+        *reason = NO_MEMORY;
         return NULL;
     }
     if (value == NULL) {

@@ -22,12 +22,17 @@ apr_pool_t *mto_pool_create(void)
     return pool;
 }
 
-void mto_pool_sha256(apr_pool_t *pool, const void *data, size_t size, unsigned char hash[32])
+void mto_pool_end(apr_pool_t *pool)
 {
     apr_abortfunc_t end = apr_pool_abort_get(pool);
 
+    (void)(end != NULL ? end(APR_ENOMEM) : 0);
+    (void)end_without_memory(APR_ENOMEM);
+}
+
+void mto_pool_sha256(apr_pool_t *pool, const void *data, size_t size, unsigned char hash[32])
+{
     if (EVP_Digest(data, size, hash, NULL, EVP_sha256(), NULL) != 1) {
-        (void)(end != NULL ? end(APR_ENOMEM) : 0);
-        (void)end_without_memory(APR_ENOMEM);
+        mto_pool_end(pool);
     }
 }

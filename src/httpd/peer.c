@@ -106,20 +106,22 @@ static memo_t *memo_create(X509 *x509)
 }
 
 /* The certificate of a connection as it is now. OpenSSL shows a new one as soon as it has arrived: it counts when the
- * handshake that brings it is over, and with it the proof of its key. */
-static const mto_certificate_t *current(tls_t *tls)
+ * handshake that brings it is over, and with it the proof of its key. NULL: there is none, or, with *unread, no memory
+ * to read it. */
+static const mto_certificate_t *current(tls_t *tls, int *unread)
 {
     X509   *x509 = SSL_get0_peer_certificate(tls->ssl);
     memo_t *known = atomic_load(&tls->memo), *memo = NULL;
 
-    if (x509 == NULL) {
+    if (x509 == NULL || (!SSL_is_init_finished(tls->ssl) && (known == NULL || known->x509 != x509))) {
         return NULL;
     }
     while (known == NULL || known->x509 != x509) {
         if (memo == NULL) {
-            memo = SSL_is_init_finished(tls->ssl) ? memo_create(x509) : NULL;
+            memo = memo_create(x509);
         }
         if (memo == NULL) {
+            *unread = 1;
             return NULL;
         }
         memo->before = known;
@@ -135,21 +137,27 @@ static const mto_certificate_t *current(tls_t *tls)
 }
 
 /* From a TLS module that does not hand its connections out: as a text, read anew each time. */
-static const mto_certificate_t *from_variable(const request_rec *r)
+static const mto_certificate_t *from_variable(const request_rec *r, int *unread)
 {
     mto_certificate_t *certificate = apr_palloc(r->pool, sizeof *certificate);
     const char        *pem = ap_ssl_var_lookup(r->pool, r->server, tls_connection(r), NULL, "SSL_CLIENT_CERT");
 
     ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r, "certificate read from SSL_CLIENT_CERT");
-    return pem != NULL && mto_certificate_read_pem(certificate, pem, r->pool) ? certificate : NULL;
-}
-
-const mto_certificate_t *mto_peer_certificate(const request_rec *r)
-{
-    tls_t *tls = ap_get_module_config(tls_connection(r)->conn_config, &auth_mtls_oauth_module);
-
-    if (!mto_peer_is_tls(r)) {
+    if (pem == NULL || *pem == '\0') {
         return NULL;
     }
-    return tls != NULL ? current(tls) : from_variable(r);
+    *unread = !mto_certificate_read_pem(certificate, pem, r->pool);
+    return *unread ? NULL : certificate;
+}
+
+int mto_peer_certificate(const mto_certificate_t **certificate, const request_rec *r)
+{
+    tls_t *tls = ap_get_module_config(tls_connection(r)->conn_config, &auth_mtls_oauth_module);
+    int    unread = 0;
+
+    *certificate = NULL;
+    if (mto_peer_is_tls(r)) {
+        *certificate = tls != NULL ? current(tls, &unread) : from_variable(r, &unread);
+    }
+    return !unread;
 }

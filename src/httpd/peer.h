@@ -13,8 +13,9 @@ void mto_peer_watch(void);
 int mto_peer_is_tls(const request_rec *r);
 
 /* The client's certificate on this connection (RFC 8705 section 3: of the TLS layer, never of a header), asked anew for
- * each request, since TLS 1.2 renegotiation and TLS 1.3 post-handshake authentication may change it. Lives as long as
- * r; NULL: the client showed none, or has not proven it. Any thread: streams of HTTP/2 run side by side. */
-const mto_certificate_t *mto_peer_certificate(const request_rec *r);
+ * each request, since TLS 1.2 renegotiation and TLS 1.3 post-handshake authentication may change it. *certificate lives
+ * as long as r; NULL: the client showed none, or has not proven it. Returns 0 when there is one that could not be read,
+ * as where memory runs out: that is not the same as none. Any thread: streams of HTTP/2 run side by side. */
+int mto_peer_certificate(const mto_certificate_t **certificate, const request_rec *r);
 
 #endif

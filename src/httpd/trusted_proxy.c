@@ -159,8 +159,9 @@ mto_refusal_t mto_proxy_certificate(const mto_certificate_t **certificate, int *
     *forwarded = mto_proxy_is_trusted(r);
     *certificate = NULL;
     if (!*forwarded) {
-        *certificate = mto_peer_certificate(r);
-        return MTO_ADMITTED;
+        return mto_peer_certificate(certificate, r)
+                   ? MTO_ADMITTED
+                   : mto_verdict_refuse(verdict, MTO_MEMORY_UNAVAILABLE, "the client's certificate cannot be read");
     }
     while (top->main != NULL || top->prev != NULL) {
         top = top->main != NULL ? top->main : top->prev;

@@ -77,9 +77,20 @@ static void *next_of(const char *name)
     return found;
 }
 
+/* A sanitizer's own, where one is linked in: it starts before dlsym can be asked. */
+void *__interceptor_malloc(size_t size) __attribute__((weak));
+void *__interceptor_calloc(size_t count, size_t size) __attribute__((weak));
+void *__interceptor_realloc(void *memory, size_t size) __attribute__((weak));
+void  __interceptor_free(void *memory) __attribute__((weak));
+void *__interceptor_aligned_alloc(size_t alignment, size_t size) __attribute__((weak));
+int   __interceptor_posix_memalign(void **memory, size_t alignment, size_t size) __attribute__((weak));
+
 #define NEXT(name)                                                                                                     \
     static __typeof__(name) *next;                                                                                     \
-    if (next == NULL) {                                                                                                \
+    if (next == NULL && __interceptor_##name != NULL) {                                                                \
+        next = __interceptor_##name;                                                                                   \
+    }                                                                                                                  \
+    else if (next == NULL) {                                                                                           \
         void *found = next_of(#name);                                                                                  \
         memcpy(&next, &found, sizeof next);                                                                            \
     }
