@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "httpd"))
 
 from support import environment  # noqa: E402  the line above is how it is found
+from support.encoding import decode  # noqa: E402,F401
 from support.fake_issuer import FakeIssuer, document  # noqa: E402,F401
 from support.keys import Key, write_jwks  # noqa: E402
 from support.pki import Pki  # noqa: E402
@@ -21,6 +22,7 @@ from support.tokens import AUDIENCE, bound_to, claims, mint  # noqa: E402,F401
 BUILD = Path(os.environ.get("MTO_BUILD") or environment.SOURCE)
 LOAD = BUILD / "obj" / "bench" / "load"
 MICRO = BUILD / "obj" / "bench" / "micro"
+BARE_EVP = BUILD / "obj" / "bench" / "mod_bare_evp.so"
 MODULES = ["mpm_event", "unixd", "authn_core", "authz_core", "authz_user", "alias", "socache_shmcb", "ssl"]
 DAY = 86400
 

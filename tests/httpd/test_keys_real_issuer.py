@@ -91,9 +91,10 @@ def test_tokens_for_others(run, start, pki):
 
 
 class Load:
-    """Clients that use tokens without pause; every answer that is not 200 is kept."""
+    """Clients that use tokens without pause; every answer that is not 200 is kept. They are as many as may wait for keys in one
+    process of 25 threads: all may have come to the same one."""
 
-    def __init__(self, server, pki, token, threads=4):
+    def __init__(self, server, pki, token, threads=3):
         self._server, self._pki = server, pki
         self._token = token
         self._end = threading.Event()

@@ -114,10 +114,13 @@ class Httpd:
         if self._process is None:
             return
         faults = self._faults()
-        end = time.monotonic() + 5
+        # it makes no more children from here on, and those that are there have time to start
+        self._process.send_signal(signal.SIGSTOP)
+        end = time.monotonic() + 20
         while not self._settled() and time.monotonic() < end:
             time.sleep(0.02)
         self._process.terminate()
+        self._process.send_signal(signal.SIGCONT)
         try:
             self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:
