@@ -113,7 +113,7 @@ mto_refusal_t mto_claims_read(mto_claims_t *claims, const char *json, size_t len
     const json_t *issuer;
 
     memset(claims, 0, sizeof *claims);
-    claims->root = mto_json_read_object(json, length, &reason);
+    claims->root = mto_json_read_object_in(&claims->region, json, length, &reason);
     if (claims->root == NULL) {
         return mto_verdict_refuse(verdict, MTO_CLAIMS_MALFORMED, "the payload is %s", reason);
     }
@@ -136,7 +136,7 @@ mto_refusal_t mto_claims_read(mto_claims_t *claims, const char *json, size_t len
 
 void mto_claims_clear(mto_claims_t *claims)
 {
-    json_decref(claims->root);
+    mto_json_region_free(claims->region);
     memset(claims, 0, sizeof *claims);
 }
 

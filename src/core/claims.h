@@ -4,6 +4,7 @@
 #define MTO_CLAIMS_H
 
 #include "core/certificate.h"
+#include "core/json_memory.h"
 #include "core/refusal.h"
 
 #include <apr_tables.h>
@@ -32,6 +33,7 @@ typedef struct {
 /* Zero-initialised it holds nothing. Strings point into root. */
 typedef struct {
     json_t            *root;
+    mto_json_region_t *region;   /* what root lies in */
     const char        *issuer;   /* iss; NULL: absent */
     const json_t      *audience; /* aud: a string or an array of strings; NULL: absent */
     apr_time_t         expires, not_before, issued_at;

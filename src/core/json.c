@@ -1,7 +1,5 @@
 #include "core/json.h"
 
-#include "core/json_memory.h"
-
 #include <string.h>
 
 #define NO_MEMORY "out of memory"
@@ -85,8 +83,20 @@ static const char *reason_of(const json_error_t *error)
     }
 }
 
-/* levels: of the nesting that text may have. */
-static json_t *read_object(const char *text, size_t length, int levels, const char **reason)
+/* Why what was read is not taken; NULL: it is. */
+static const char *refuse(const json_t *value, const mto_json_memory_t *memory, const json_error_t *error)
+{
+    if (memory->denied) {
+        return NO_MEMORY;
+    }
+    if (value == NULL) {
+        return reason_of(error);
+    }
+    return json_is_object(value) ? NULL : "not a JSON object";
+}
+
+/* levels: of the nesting that text may have; region: where to, or NULL. */
+static json_t *read_object(mto_json_region_t **region, const char *text, size_t length, int levels, const char **reason)
 {
     mto_json_memory_t memory;
     json_error_t      error;
@@ -96,32 +106,37 @@ static json_t *read_object(const char *text, size_t length, int levels, const ch
         *reason = "nested too deep";
         return NULL;
     }
-    if (!mto_json_memory_begin(&memory)) {
+    if (region != NULL ? !mto_json_memory_begin_region(&memory) : !mto_json_memory_begin(&memory)) {
         *reason = NO_MEMORY;
         return NULL;
     }
     value = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     mto_json_memory_end(&memory);
-    if (memory.denied) {
+    *reason = refuse(value, &memory, &error);
+    if (*reason == NULL) {
+        if (region != NULL) {
+            *region = memory.region;
+        }
+        return value;
+    }
+    if (memory.region != NULL) {
+        mto_json_region_free(memory.region);
+    }
+    else {
         json_decref(value);
-        *reason = NO_MEMORY;
-        return NULL;
     }
-    if (value == NULL) {
-        *reason = reason_of(&error);
-        return NULL;
-    }
-    if (!json_is_object(value)) {
-        json_decref(value);
-        *reason = "not a JSON object";
-        return NULL;
-    }
-    return value;
+    return NULL;
 }
 
 json_t *mto_json_read_object(const char *text, size_t length, const char **reason)
 {
-    return read_object(text, length, MTO_JSON_DEPTH, reason);
+    return read_object(NULL, text, length, MTO_JSON_DEPTH, reason);
+}
+
+json_t *mto_json_read_object_in(mto_json_region_t **region, const char *text, size_t length, const char **reason)
+{
+    *region = NULL;
+    return read_object(region, text, length, MTO_JSON_DEPTH, reason);
 }
 
 int mto_json_each_object(const char *text, size_t length, mto_json_element_fn *each, void *baton, size_t *position,
@@ -139,7 +154,7 @@ int mto_json_each_object(const char *text, size_t length, mto_json_element_fn *e
     for (at = skip_space(text, length, at + 1); at < length && text[at] != ']';) {
         /* A number or a string here is read as an object, too, and refused. */
         end = skip_value(text, length, at, MTO_JSON_DEPTH - 1);
-        element = read_object(text + at, (end > 0 ? end : length) - at, MTO_JSON_DEPTH - 1, reason);
+        element = read_object(NULL, text + at, (end > 0 ? end : length) - at, MTO_JSON_DEPTH - 1, reason);
         if (element == NULL) {
             return 0;
         }

@@ -2,6 +2,8 @@
 #ifndef MTO_JSON_H
 #define MTO_JSON_H
 
+#include "core/json_memory.h"
+
 #include <jansson.h>
 #include <stddef.h>
 
@@ -12,6 +14,10 @@
  * twice (also when spelled with escapes), more than MTO_JSON_DEPTH levels, invalid UTF-8, NUL in a string, numbers that
  * a 64-bit integer or a double cannot hold. Returns a new reference, or NULL with *reason a static text. */
 json_t *mto_json_read_object(const char *text, size_t length, const char **reason);
+
+/* The same for what is read for each request: all of it lies in *region, a new one, and ends with mto_json_region_free
+ * alone. NULL likewise, with *region NULL; "out of memory" also where mto_json_memory_install was not called. */
+json_t *mto_json_read_object_in(mto_json_region_t **region, const char *text, size_t length, const char **reason);
 
 /* Called for each object of an array, which is borrowed for the call; position counts from 0. Returns whether to go on.
  */

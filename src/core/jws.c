@@ -59,7 +59,7 @@ mto_refusal_t mto_jws_read(mto_jws_t *jws, const char *text, size_t length, mto_
     if (header_size <= 0) {
         return mto_verdict_refuse(verdict, MTO_TOKEN_MALFORMED, "the header is not base64url");
     }
-    jws->header = mto_json_read_object((const char *)jws->payload, (size_t)header_size, &reason);
+    jws->header = mto_json_read_object_in(&jws->region, (const char *)jws->payload, (size_t)header_size, &reason);
     if (jws->header == NULL) {
         return mto_verdict_refuse(verdict, MTO_TOKEN_MALFORMED, "the header is %s", reason);
     }
@@ -80,7 +80,7 @@ mto_refusal_t mto_jws_read(mto_jws_t *jws, const char *text, size_t length, mto_
 
 void mto_jws_clear(mto_jws_t *jws)
 {
-    json_decref(jws->header);
+    mto_json_region_free(jws->region);
     free(jws->payload);
     memset(jws, 0, sizeof *jws);
 }

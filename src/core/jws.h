@@ -3,6 +3,7 @@
 #define MTO_JWS_H
 
 #include "core/algorithm.h"
+#include "core/json_memory.h"
 #include "core/keyset.h"
 #include "core/refusal.h"
 
@@ -17,8 +18,9 @@ typedef struct {
     const char            *text;        /* borrowed from the caller, for as long as the JWS is used */
     size_t                 signed_size; /* bytes of text under the signature: header, dot, payload */
     json_t                *header;
-    const char            *kid;  /* NULL: none. Points into header */
-    const char            *type; /* typ, likewise */
+    mto_json_region_t     *region; /* what header lies in */
+    const char            *kid;    /* NULL: none. Points into header */
+    const char            *type;   /* typ, likewise */
     const mto_algorithm_t *algorithm;
     unsigned char         *payload; /* start of the one buffer behind both */
     size_t                 payload_size;

@@ -24,18 +24,19 @@ static int is_base64url(const char *text, size_t length)
 /* Whether text[0..length) decodes to a JSON object; -1: memory ran out. */
 static int is_object(const char *text, size_t length)
 {
-    unsigned char *bytes;
-    long           size;
-    const char    *reason;
-    json_t        *object;
+    unsigned char     *bytes;
+    long               size;
+    int                is;
+    const char        *reason;
+    mto_json_region_t *object = NULL;
 
     errno = 0;
     bytes = malloc(MTO_BASE64URL_DECODED_SIZE(length));
     size = bytes != NULL ? mto_base64url_decode(bytes, text, length) : -1;
-    object = size > 0 ? mto_json_read_object((const char *)bytes, (size_t)size, &reason) : NULL;
-    json_decref(object);
+    is = size > 0 && mto_json_read_object_in(&object, (const char *)bytes, (size_t)size, &reason) != NULL;
+    mto_json_region_free(object);
     free(bytes);
-    return object != NULL ? 1 : errno == ENOMEM ? -1 : 0;
+    return is ? 1 : errno == ENOMEM ? -1 : 0;
 }
 
 int mto_token_is_opaque(const char *text, size_t length)

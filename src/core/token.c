@@ -66,36 +66,6 @@ void mto_presented_free(mto_presented_t *presented)
 /* Bytes that malloc adds to a block, on average. */
 #define BLOCK 16
 
-/* Bytes of a JSON value as jansson 2.14 lays it out on 64 bits. */
-static size_t size_of_json(const json_t *value)
-{
-    size_t        i, size = 24 + BLOCK, slots = 8;
-    const char   *name;
-    const json_t *element;
-
-    if (json_is_string(value)) {
-        return 32 + BLOCK + json_string_length(value) + 1 + BLOCK;
-    }
-    if (json_is_array(value)) {
-        size += 16 + 8 * (json_array_size(value) > 8 ? json_array_size(value) : 8) + BLOCK;
-        json_array_foreach(value, i, element)
-        {
-            size += size_of_json(element);
-        }
-    }
-    if (json_is_object(value)) {
-        while (slots < json_object_size(value)) {
-            slots *= 2;
-        }
-        size += 56 + 16 * slots + BLOCK;
-        json_object_foreach((json_t *)value, name, element)
-        {
-            size += 56 + strlen(name) + 1 + BLOCK + size_of_json(element);
-        }
-    }
-    return size;
-}
-
 static size_t size_of_text(const char *text)
 {
     return text != NULL ? strlen(text) + 1 + BLOCK : 0;
@@ -199,7 +169,7 @@ mto_refusal_t mto_token_read_user(mto_token_t *token, const mto_claims_t *claims
     const json_t         *claim = mto_claims_find_first(claims, settings->remote_user_claims);
     const char           *name = json_string_value(claim);
     char                  number[24];
-    size_t                size;
+    size_t                size, suffix_size = strlen(settings->remote_user_suffix) + 1;
 
     if (claim == NULL) {
         return mto_verdict_refuse(why, MTO_USER_CLAIM_MISSING, "none of MTLSOAuthRemoteUserClaim is there");
@@ -208,16 +178,17 @@ mto_refusal_t mto_token_read_user(mto_token_t *token, const mto_claims_t *claims
         (void)snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(claim));
         name = number;
     }
-    if (name == NULL || *name == '\0' || strlen(name) > MTO_USER_SIZE || mto_claim_has_controls(name)) {
+    size = name != NULL ? strlen(name) : 0;
+    if (size == 0 || size > MTO_USER_SIZE || mto_claim_has_controls(name)) {
         return mto_verdict_refuse(why, MTO_USER_CLAIM_MALFORMED,
                                   "not 1 to 255 bytes of text without control characters");
     }
-    size = strlen(name) + strlen(settings->remote_user_suffix) + 1;
-    token->user = malloc(size);
+    token->user = malloc(size + suffix_size);
     if (token->user == NULL) {
         return mto_verdict_refuse(why, MTO_MEMORY_UNAVAILABLE, "no memory for the user's name");
     }
-    (void)snprintf(token->user, size, "%s%s", name, settings->remote_user_suffix);
+    memcpy(token->user, name, size);
+    memcpy(token->user + size, settings->remote_user_suffix, suffix_size);
     return MTO_ADMITTED;
 }
 
@@ -285,8 +256,9 @@ mto_refusal_t mto_token_settle(mto_token_t *token, mto_verdict_t *why)
     token->texts.subject = mto_claim_text(json_object_get(root, "sub"));
     token->texts.client_id = read_client_id(token);
     token->texts.jti = mto_claim_text(json_object_get(root, "jti"));
-    token->size = sizeof *token + BLOCK + size_of_json(root) + size_of_text(token->user) + size_of_text(token->kid)
-                  + size_of_text(token->joined_scope) + (token->jwt != NULL ? token->jwt->size : 0);
+    token->size = sizeof *token + 2 * BLOCK + mto_json_region_size(token->claims.region) + size_of_text(token->user)
+                  + size_of_text(token->kid) + size_of_text(token->joined_scope)
+                  + (token->jwt != NULL ? token->jwt->size : 0);
     return MTO_ADMITTED;
 }
 

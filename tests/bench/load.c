@@ -1,14 +1,17 @@
 /* load: kept-alive HTTPS requests to servers on this machine, each connection with a client certificate and each
- * request with the next of some tokens. Several servers are asked in turns, request by request, so that whatever else
- * the machine does meets all of them alike.
+ * request with the next of some tokens. Several servers are asked in turns, so that whatever else the machine does
+ * meets all of them alike.
  *
  *   load -p PORT[,PORT...] -H HOST -u PATH -c CERTIFICATE-AND-KEY.pem [-t TOKENS] [-w WARM] [-n REQUESTS | -s SECONDS]
- *        [-j CONNECTIONS] [-d MICROSECONDS] [-r] [-o]
+ *        [-j CONNECTIONS] [-b ROW] [-d MICROSECONDS] [-r] [-o]
  *
  * TOKENS: a file with one token a line. Opens CONNECTIONS to each server, asks each WARM times, prints "ready", and
  * begins when it reads a line. Then it asks each server REQUESTS times, and prints for each one a line of JSON:
  * requests, seconds, latencies in microseconds, how often each status came. It hangs up when it reads another line.
  * Exit code 1 when a connection or a request fails, 2 for a wrong option.
+ *
+ * -b: so many requests in a row before it is the next server's turn, 1 unless said. A server that is asked once in a
+ * while finds the processor's caches as another one left them, which a server under load does not.
  *
  * -d: each connection rests so long after a request. -o: one request a connection. -r: servers may end connections and
  * processes, as clients must expect (RFC 9112 section 9.3.1): a request on a connection that was used before, and that
@@ -51,6 +54,7 @@ typedef struct {
 static struct {
     int         connections;
     size_t      requests, warm; /* of each server; requests at most */
+    size_t      row;            /* requests before it is the next server's turn */
     double      seconds;        /* at most */
     useconds_t  rest;           /* after each request */
     int         resilient, once;
@@ -58,7 +62,7 @@ static struct {
     SSL_CTX    *tls;
     request_t  *texts;
     size_t      text_count;
-} plan = {.connections = 4, .requests = 1000, .seconds = 1e9, .host = "localhost", .path = "/"};
+} plan = {.row = 1, .connections = 4, .requests = 1000, .seconds = 1e9, .host = "localhost", .path = "/"};
 
 static server_t          servers[SERVERS_MOST];
 static int               server_count;
@@ -229,32 +233,42 @@ static int ask_once(SSL **tls, server_t *server, size_t number)
     return status;
 }
 
+/* One request that counts. Returns whether to go on. */
+static int measure(SSL **tls, server_t *server, size_t number)
+{
+    double start = now();
+    int    status = ask_once(tls, server, number);
+
+    if (status == 0 && !plan.resilient) {
+        return 0;
+    }
+    if (status == 0) {
+        atomic_fetch_add(&server->lost, 1);
+        (void)usleep(LOST_REST);
+    }
+    server->latencies[number] = (float)(now() - start);
+    atomic_fetch_add(&server->statuses[status], 1);
+    (void)usleep(plan.rest);
+    return 1;
+}
+
 /* Asks until enough has been asked, each server in turn. */
 static void ask(SSL *tls[SERVERS_MOST])
 {
     int i;
 
     for (;;) {
-        size_t number = atomic_fetch_add(&taken, 1);
-        double start = now();
+        size_t first = atomic_fetch_add(&taken, plan.row), number;
 
-        if (atomic_load(&failed) || number >= plan.requests || start - began > plan.seconds * 1e6) {
+        if (atomic_load(&failed) || first >= plan.requests || now() - began > plan.seconds * 1e6) {
             return;
         }
         for (i = 0; i < server_count; i++) {
-            int status = ask_once(&tls[i], &servers[i], number);
-
-            if (status == 0 && !plan.resilient) {
-                return;
+            for (number = first; number < first + plan.row && number < plan.requests; number++) {
+                if (!measure(&tls[i], &servers[i], number)) {
+                    return;
+                }
             }
-            if (status == 0) {
-                atomic_fetch_add(&servers[i].lost, 1);
-                (void)usleep(LOST_REST);
-            }
-            servers[i].latencies[number] = (float)(now() - start);
-            atomic_fetch_add(&servers[i].statuses[status], 1);
-            (void)usleep(plan.rest);
-            start = now();
         }
     }
 }
@@ -296,7 +310,7 @@ static int read_options(int argc, char **argv)
     char *port;
     int   option;
 
-    while ((option = getopt(argc, argv, "p:H:u:c:t:w:n:s:j:d:ro")) != -1) {
+    while ((option = getopt(argc, argv, "p:H:u:c:t:w:n:s:j:b:d:ro")) != -1) {
         switch (option) {
         case 'p':
             for (port = strtok(optarg, ","); port != NULL && server_count < SERVERS_MOST; port = strtok(NULL, ",")) {
@@ -328,6 +342,9 @@ static int read_options(int argc, char **argv)
         case 'j':
             plan.connections = atoi(optarg);
             break;
+        case 'b':
+            plan.row = strtoul(optarg, NULL, 10);
+            break;
         case 'd':
             plan.rest = (useconds_t)atoi(optarg);
             break;
@@ -342,7 +359,7 @@ static int read_options(int argc, char **argv)
         }
     }
     return plan.certificate != NULL && server_count > 0 && plan.connections >= 1 && plan.connections <= CONNECTIONS_MOST
-           && plan.requests >= 1 && plan.requests <= REQUESTS_MOST;
+           && plan.row >= 1 && plan.requests >= 1 && plan.requests <= REQUESTS_MOST;
 }
 
 static void print_result(server_t *server, double seconds)

@@ -68,11 +68,11 @@ static void decode(void)
 
 static void parse(void)
 {
-    const char *reason;
-    json_t     *claims = mto_json_read_object((const char *)jws.payload, jws.payload_size, &reason);
+    const char        *reason;
+    mto_json_region_t *region;
 
-    sink += json_object_size(claims);
-    json_decref(claims);
+    sink += json_object_size(mto_json_read_object_in(&region, (const char *)jws.payload, jws.payload_size, &reason));
+    mto_json_region_free(region);
 }
 
 static void hash(void)
@@ -314,6 +314,7 @@ int main(int argc, char **argv)
 
     (void)apr_initialize();
     (void)apr_pool_create(&pool, NULL);
+    must(mto_json_memory_install(), "no memory");
     policy.settings = mto_settings_default(pool);
     policy.settings.use_mutual_tls = MTO_MUTUAL_TLS_REQUIRED;
     cache = mto_token_cache_create(20000);

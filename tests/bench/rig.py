@@ -155,10 +155,10 @@ class Load:
     """The load program against some servers in turns; as soon as it is there, connections are open and tokens warm."""
 
     def __init__(self, bench, servers, path, tokens=None, host="localhost", requests=1000, seconds=None, warm=0,
-                 connections=4, rest=0):
+                 connections=4, rest=0, row=1):
         self._servers = servers
         words = [LOAD, "-p", ",".join(str(server.port) for server in servers), "-H", host, "-u", path, "-c", bench.client,
-                 "-j", connections, "-w", warm, "-d", rest, *(["-t", tokens] if tokens else []),
+                 "-j", connections, "-w", warm, "-d", rest, "-b", row, *(["-t", tokens] if tokens else []),
                  *(["-s", seconds] if seconds else ["-n", requests])]
         self._process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          text=True)

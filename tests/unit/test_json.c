@@ -100,18 +100,27 @@ static const row_t rows[] = {
 
 static void check_text(const char *text, size_t length, const char *wanted)
 {
-    const char *reason = NULL;
-    json_t     *value = mto_json_read_object(text, length, &reason);
+    const char        *reason = NULL, *reason_in = NULL;
+    mto_json_region_t *region;
+    json_t            *value = mto_json_read_object(text, length, &reason);
+    json_t            *value_in = mto_json_read_object_in(&region, text, length, &reason_in);
 
-    if (wanted == NULL && value == NULL) {
-        fail_msg("refused: %s", reason);
+    if (wanted == NULL && (value == NULL || value_in == NULL)) {
+        fail_msg("refused: %s, %s", reason, reason_in);
     }
-    if (wanted != NULL) {
+    if (wanted == NULL) {
+        assert_true(json_equal(value, value_in));
+    }
+    else {
         assert_null(value);
+        assert_null(value_in);
+        assert_null(region);
         assert_non_null(reason);
         assert_string_equal(reason, wanted);
+        assert_string_equal(reason_in, wanted);
     }
     json_decref(value);
+    mto_json_region_free(region);
 }
 
 /* How an array was read: the texts of its elements with a line feed behind each. */

@@ -5,6 +5,7 @@
 #include "torture.h"
 
 #include "core/client_check.h"
+#include "core/json.h"
 #include "core/token_cache.h"
 
 #include <string.h>
@@ -218,7 +219,7 @@ static void token_is_decided_or_put_off(const void *data)
                                  : support_text("{\"alg\":\"%s\",\"kid\":\"the-key-of-this-issuer\"}", row->alg);
     request.text =
         support_jws(row->alg, support_key(kind, row->other_signer), header, support_text(row->payload, thumbprint));
-    assert_true(torture(&request_piece, &request) > 10);
+    assert_true(torture(&request_piece, &request) > 2);
     mto_denylist_release(request.denied);
     json_decref(request.jwk);
 }
@@ -286,7 +287,7 @@ static void answer_is_taken_or_put_off(const void *data)
 
     asked.policy->introspect_jwt = 1;
     asked.jwt = asked.row->jwt != NULL ? proven(signed_token(asked.row->jwt), signing_keys(), asked.policy) : NULL;
-    assert_true(torture(&piece, &asked) > 10);
+    assert_true(torture(&piece, &asked) > 1);
     mto_token_release(asked.jwt);
 }
 
@@ -318,13 +319,63 @@ static void kind_is_known_or_not(const void *unused)
     kind_t jwt = {"a JWT", signed_token(GOOD), 0, 0}, opaque = {"opaque", "cGxhaW4.cGxhaW4.cGxhaW4", 1, 0};
 
     (void)unused;
-    assert_true(torture(&piece, &jwt) > 5);
+    assert_true(torture(&piece, &jwt) > 1);
     assert_true(torture(&piece, &opaque) > 0);
+}
+
+/* --- A text as long as jansson's buffers, and longer: it is read whole or not at all -------------------------------
+ */
+
+typedef struct {
+    const char        *sub, *text, *reason;
+    json_t            *object;
+    mto_json_region_t *region;
+} reading_t;
+
+static void reading_run(void *state)
+{
+    reading_t *reading = state;
+
+    reading->object = mto_json_read_object_in(&reading->region, reading->text, strlen(reading->text), &reading->reason);
+}
+
+static void reading_judge(void *state)
+{
+    const reading_t *reading = state;
+
+    assert_true((reading->object == NULL) == (failing_count() > 0));
+    assert_true((reading->object == NULL) == (reading->region == NULL));
+    if (reading->object == NULL) {
+        assert_string_equal(reading->reason, "out of memory");
+    }
+    else {
+        assert_text(mto_json_string(reading->object, "sub"), reading->sub);
+    }
+}
+
+static void reading_clean(void *state)
+{
+    mto_json_region_free(((reading_t *)state)->region);
+}
+
+static void text_is_read_whole_or_not(const void *unused)
+{
+    static const piece_t piece = {NULL, reading_run, reading_judge, reading_clean, 0};
+    int                  length;
+
+    (void)unused;
+    for (length = 1; length < 5000; length += length / 3 + 1) {
+        reading_t reading = {.sub = support_repeat("u", length)};
+
+        reading.text = support_text("{\"a\":[{},{}],\"sub\":\"%s\",\"b\":[{},{}]}", reading.sub);
+        assert_true(torture(&piece, &reading) >= (length < 200 ? 1 : 2));
+    }
 }
 
 int main(void)
 {
     support_table("allocations of an answer's proof", answer_is_taken_or_put_off, TABLE(answers));
+    support_case("allocations of a text", text_is_read_whole_or_not);
     support_case("allocations of the look at a token", kind_is_known_or_not);
     support_table("allocations of prove and admit", token_is_decided_or_put_off, TABLE(rows));
     return support_run("torture_tokens");
