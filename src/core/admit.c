@@ -90,6 +90,21 @@ static mto_refusal_t deny_certificate(const mto_token_t *token, const mto_occasi
     return deny(token, at, MTO_DENIED_X5T, text, verdict);
 }
 
+/* By the kid that its header has, and by those of the key that signed it: whoever has a key writes the header, and may
+ * leave the kid out. */
+static mto_refusal_t deny_key(const mto_token_t *token, const mto_occasion_t *at, mto_verdict_t *verdict)
+{
+    const mto_key_t *key;
+    size_t           position = 0;
+
+    (void)deny(token, at, MTO_DENIED_KID, token->kid, verdict);
+    while (!token->is_answer && at->keys != NULL
+           && (key = mto_keyset_next(at->keys, token->key_thumbprint, &position)) != NULL) {
+        (void)deny(token, at, MTO_DENIED_KID, key->kid, verdict);
+    }
+    return verdict->refusal;
+}
+
 /* What a claim is in the list: a text, or a whole number as it is written. */
 static const char *listed(const json_t *claim, char number[24])
 {
@@ -113,7 +128,7 @@ static mto_refusal_t check_denied(const mto_token_t *token, const mto_occasion_t
     (void)deny(token, at, MTO_DENIED_JTI, listed(json_object_get(root, "jti"), jti), verdict);
     (void)deny(token, at, MTO_DENIED_SUB, listed(json_object_get(root, "sub"), sub), verdict);
     (void)deny(token, at, MTO_DENIED_CLIENT, token->texts.client_id, verdict);
-    (void)deny(token, at, MTO_DENIED_KID, token->kid, verdict);
+    (void)deny_key(token, at, verdict);
     if (confirmation->shape == MTO_CONFIRMATION_THUMBPRINT) {
         (void)deny_certificate(token, at, confirmation->x5t, verdict);
     }

@@ -132,12 +132,12 @@ const mto_key_t *mto_keyset_find_kid(const mto_keyset_t *set, const char *kid, s
     return *count > 0 ? &set->keys[first] : NULL;
 }
 
-int mto_keyset_holds(const mto_keyset_t *set, const unsigned char thumbprint[MTO_THUMBPRINT_SIZE],
-                     const mto_algorithm_t *algorithm)
+const mto_key_t *mto_keyset_next(const mto_keyset_t *set, const unsigned char thumbprint[MTO_THUMBPRINT_SIZE],
+                                 size_t *position)
 {
     size_t low = 0, high = set->count;
 
-    while (low < high) {
+    while (*position == 0 && low < high) {
         size_t middle = low + (high - low) / 2;
         if (memcmp(key_by_hash(set, middle)->thumbprint, thumbprint, MTO_THUMBPRINT_SIZE) < 0) {
             low = middle + 1;
@@ -146,13 +146,21 @@ int mto_keyset_holds(const mto_keyset_t *set, const unsigned char thumbprint[MTO
             high = middle;
         }
     }
-    /* The same key may be there under several names. */
-    for (; low < set->count; low++) {
-        const mto_key_t *key = key_by_hash(set, low);
+    low += *position;
+    if (low == set->count || memcmp(key_by_hash(set, low)->thumbprint, thumbprint, MTO_THUMBPRINT_SIZE) != 0) {
+        return NULL;
+    }
+    *position = low + 1;
+    return key_by_hash(set, low);
+}
 
-        if (memcmp(key->thumbprint, thumbprint, MTO_THUMBPRINT_SIZE) != 0) {
-            break;
-        }
+int mto_keyset_holds(const mto_keyset_t *set, const unsigned char thumbprint[MTO_THUMBPRINT_SIZE],
+                     const mto_algorithm_t *algorithm)
+{
+    const mto_key_t *key;
+    size_t           position = 0;
+
+    while ((key = mto_keyset_next(set, thumbprint, &position)) != NULL) {
         if (mto_key_fits(key, algorithm)) {
             return 1;
         }

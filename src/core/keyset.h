@@ -47,6 +47,11 @@ uint64_t mto_keyset_serial(const mto_keyset_t *set);
 /* The keys of a sealed set with exactly this kid (NULL: those without one): *count of them, first returned. */
 const mto_key_t *mto_keyset_find_kid(const mto_keyset_t *set, const char *kid, size_t *count);
 
+/* The keys of that thumbprint in a sealed set, one at a call: the same key may be there under several kids. *position
+ * is 0 at the first call; NULL: no more. Borrowed. */
+const mto_key_t *mto_keyset_next(const mto_keyset_t *set, const unsigned char thumbprint[MTO_THUMBPRINT_SIZE],
+                                 size_t *position);
+
 /* Whether a sealed set holds the key of that thumbprint, usable with algorithm. */
 int mto_keyset_holds(const mto_keyset_t *set, const unsigned char thumbprint[MTO_THUMBPRINT_SIZE],
                      const mto_algorithm_t *algorithm);

@@ -72,6 +72,17 @@ def test_line(server, pki, token, denied, line, changes):
         admitted(ask(token(jti="another", sub="bob")), user="bob")
 
 
+def test_lost_key(server, pki, key, token, denied):
+    """Whoever has the issuer's key writes the header of the token: without kid it is the same key."""
+    ask = Asker(server, pki).fresh
+    nameless = mint(key.using("ES256", None), claims("https://as.example.test/jwt"))
+    write(denied, "# nobody\n")
+    eventually(lambda: [admitted(ask(nameless)) for _ in range(8)])
+    write(denied, "kid:k1\n")
+    soon_refused(ask, token())
+    soon_refused(ask, nameless)
+
+
 def test_other_issuer(server, pki, token, denied):
     """iss= is about that issuer's tokens alone."""
     ask = Asker(server, pki).fresh

@@ -351,6 +351,47 @@ static void denied_is_refused(const void *data)
     support_assert_refusal(verdict.refusal, row->is_denied ? MTO_TOKEN_REVOKED : MTO_ADMITTED, &verdict);
 }
 
+typedef struct {
+    const char *name, *kid, *published; /* in the header; of the second JWK of the key. NULL: none */
+    const char *denied;
+    int         is_denied;
+} key_row_t;
+
+static const key_row_t denied_keys[] = {
+    {"the kid of the header", "k", NULL, "kid:k", 1},
+    {"no kid in the header", NULL, NULL, "kid:k", 1},
+    {"the other kid of the key", "k", "other", "kid:other", 1},
+    {"neither", NULL, "other", "kid:third", 0},
+    {"no kid anywhere", NULL, NULL, "kid:K", 0},
+};
+
+/* A key that was lost is denied by its kid in the set: who has it writes the header. */
+static void lost_key_is_refused(const void *data)
+{
+    const key_row_t    *row = data;
+    EVP_PKEY           *key = signing_key();
+    const mto_keyset_t *keys =
+        support_keyset(support_jwk(support_key(MTO_KEY_ED25519, 1), "K", NULL), support_jwk(key, "k", NULL),
+                       support_jwk(key, row->published, NULL), NULL);
+    const mto_demand_t   nothing = {.requires_mutual_tls = 0};
+    char                 reason[MTO_DENYLIST_REASON_SIZE];
+    mto_denylist_t      *denied = mto_denylist_create(row->denied, strlen(row->denied), reason);
+    const mto_occasion_t at = {.now = NOW, .keys = keys, .location = &nothing, .denied = denied};
+    mto_policy_t        *policy = support_policy();
+    mto_verdict_t        why = MTO_VERDICT_INIT, verdict = MTO_VERDICT_INIT;
+    const char          *text = support_token("EdDSA", key, row->kid, JWT);
+    mto_presented_t     *presented;
+    mto_token_t         *token;
+
+    assert_int_equal(mto_presented_read(&presented, text, strlen(text), &why), MTO_ADMITTED);
+    support_assert_refusal(mto_token_prove(&token, presented, keys, policy, &why), MTO_ADMITTED, &why);
+    mto_presented_free(presented);
+    (void)mto_token_admit(token, &at, &verdict);
+    mto_token_release(token);
+    mto_denylist_release(denied);
+    support_assert_refusal(verdict.refusal, row->is_denied ? MTO_TOKEN_REVOKED : MTO_ADMITTED, &verdict);
+}
+
 /* --- What is opaque ------------------------------------------------------------------------------------------------
  */
 
@@ -419,6 +460,7 @@ int main(void)
     support_table("DESIGN section 8, checks add up", checks_add_up, TABLE(admissions));
     support_table("a JWT that is refused anyway is not asked about", what_is_clear_is_not_asked, TABLE(preadmissions));
     support_table("issue 6, the deny list is honoured", denied_is_refused, TABLE(denials));
+    support_table("a signing key that was lost", lost_key_is_refused, TABLE(denied_keys));
     support_table("DESIGN section 8, what is opaque", opaque_is_what_is_no_jwt, TABLE(opaque));
     support_table("RFC 6750 section 2.1, characters of a token", opaque_token_has_an_alphabet, TABLE(alphabets));
     support_case("DESIGN section 4, a token of at most 16 KiB", opaque_token_has_a_size);
