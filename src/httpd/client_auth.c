@@ -176,7 +176,7 @@ static mto_refusal_t decide(request_rec *r, mto_exchange_t *exchange, const cred
     }
     exchange->client_method = mto_client_method_name(client->method);
     trust = mto_registry_take_trust(exchange->chain_trust);
-    (void)mto_client_check(client, exchange->certificate, trust, r->request_time, verdict);
+    (void)mto_client_check(client, exchange->certificate, trust, apr_time_now(), verdict);
     mto_trust_release(trust);
     return verdict->refusal;
 }

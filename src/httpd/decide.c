@@ -266,7 +266,8 @@ mto_refusal_t mto_decide(request_rec *r, const mto_directory_config_t *directory
                          mto_presented_t **presented, mto_verdict_t *verdict)
 {
     mto_denylist_t *denied = mto_denials_take(r->server);
-    mto_occasion_t  occasion = {.now = r->request_time, .denied = denied};
+    /* Not r->request_time: that is when the request line came, and its fields may take minutes. */
+    mto_occasion_t occasion = {.now = apr_time_now(), .denied = denied};
 
     occasion.certificate = exchange->certificate;
     occasion.location = &directory->demand;

@@ -33,7 +33,6 @@ typedef struct {
 typedef struct {
     const mto_exchange_t *exchange;
     const mto_claims_t   *claims; /* NULL: a client that authenticated by its certificate has no token */
-    apr_time_t            now;
 } subject_t;
 
 static int is_among(const char *text, const apr_array_header_t *values)
@@ -110,13 +109,13 @@ static int meets_acr(const line_t *line, const subject_t *subject)
 static int meets_auth_age(const line_t *line, const subject_t *subject)
 {
     apr_interval_time_t skew;
-    apr_time_t          time;
+    apr_time_t          time, now = apr_time_now();
 
     if (subject->claims == NULL || !mto_claims_time(subject->claims, "auth_time", &time) || time == MTO_TIME_ABSENT) {
         return 0;
     }
     skew = mto_token_policy(subject->exchange->token)->settings.clock_skew;
-    return time <= subject->now + skew && subject->now - skew - line->age <= time;
+    return time <= now + skew && now - skew - line->age <= time;
 }
 
 /* --- The lines ---------------------------------------------------------------------------------------------------- */
@@ -140,7 +139,7 @@ static const kind_t auth_age_kind = {"oauth-auth-age", meets_auth_age, MTO_UNMET
 static authz_status check(request_rec *r, const line_t *line, const kind_t *kind)
 {
     mto_exchange_t *exchange = mto_exchange_in_force(r);
-    subject_t       subject = {exchange, NULL, r->request_time};
+    subject_t       subject = {exchange, NULL};
 
     if (r->user == NULL) {
         return AUTHZ_DENIED_NO_USER; /* httpd authenticates, and asks again */

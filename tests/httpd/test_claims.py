@@ -1,12 +1,15 @@
 """Claims of a token whose signature is good (RFC 7519, 9068; the strict JSON rules of the specification)."""
 
+import http.client
 import json
+import socket
 import time
 
 import pytest
 
 from support import bad_json
 from support.blocks import issuer, location
+from support.client import Answer, tls_context
 from support.expect import admitted, refused
 from support.server import Host
 from support.tokens import AUDIENCE, claims, mint
@@ -67,6 +70,26 @@ NO_NUMERIC_DATE = ['"1"', "null", "true", "false", "[]", "{}", "[9999999999]", "
 def test_no_numeric_date(ask, claim, text):
     """RFC 7519 section 2: a NumericDate is a finite number, and none lies before 1970 here."""
     refused(ask(payload=spelled(**{claim: text})), "claims_malformed")
+
+
+def test_request_that_takes_its_time(server, pki, key):
+    """What counts is when the token is looked at, not when the request line came: fields may come much later."""
+    said = {exp: mint(key, claims(EXACT, exp=exp)) for exp in (now() + 2, now() + 60)}
+    connections = {exp: socket.create_connection(("127.0.0.1", server.port)) for exp in said}
+    tls = {exp: tls_context(pki.authority.path).wrap_socket(raw, server_hostname="localhost") for exp, raw in connections.items()}
+    for connection in tls.values():
+        connection.sendall(b"GET /api/secret.txt HTTP/1.1\r\nHost: localhost\r\n")
+    while now() <= min(said):
+        time.sleep(0.1)
+    answers = []
+    for exp, connection in tls.items():
+        connection.sendall(f"Authorization: Bearer {said[exp]}\r\n\r\n".encode())
+        reply = http.client.HTTPResponse(connection)
+        reply.begin()
+        answers.append(Answer(reply.status, reply.getheaders(), reply.read()))
+        connection.close()
+    refused(answers[0], "token_expired")
+    admitted(answers[1])
 
 
 @pytest.mark.parametrize("claim, text", [
