@@ -27,6 +27,7 @@
 #include "httpd/servers.h"
 #include "httpd/shared_cache.h"
 #include "httpd/status.h"
+#include "httpd/trailers.h"
 #include "httpd/trusted_proxy.h"
 #include "httpd/warnings.h"
 #include "httpd/whoami.h"
@@ -192,6 +193,7 @@ static void register_hooks(apr_pool_t *pool)
     static const char *const authz_core[] = {"mod_authz_core.c", NULL};
 
     mto_form_register();
+    mto_trailers_register();
     mto_require_register(pool);
     ap_hook_expr_lookup(mto_expression_lookup, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -215,6 +217,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_handler(mto_whoami_handle, NULL, NULL, APR_HOOK_MIDDLE);
     mto_status_register();
     ap_hook_insert_filter(mto_form_replay, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_insert_filter(mto_trailers_watch, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 AP_DECLARE_MODULE(auth_mtls_oauth) = {

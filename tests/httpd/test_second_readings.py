@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from support.back_end import FastCgi
 from support.blocks import issuer, location
 from support.client import Connection, tls_context
 from support.client_pki import SUBJECT
@@ -20,7 +21,7 @@ def server(launch, client_pki, back, jwks):
     return launch(hosts=[Host(
         f'MergeTrailers on\nMTLSOAuthClientCACertificateFile "{client_pki.ca_file}"\nMTLSOAuthForwardClientCert Client-Cert\n'
         + by_name("reports", "dn", SUBJECT) + issuer(ISSUER, jwks) + endpoint("/token")
-        + location("/api", "MTLSOAuthClaimHeader X-Dept dept", "MTLSOAuthClaimHeader X-Sub sub")
+        + location("/api", "MTLSOAuthClaimHeader X-Dept dept", "MTLSOAuthClaimHeader X-Sub sub", "MTLSOAuthClaimHeader X-Nobody nobody")
         + location("/cookie", "MTLSOAuthTokenSource header cookie:tok", "MTLSOAuthForwardToken off")
         + f'ProxyPass "/" "http://127.0.0.1:{back.port}/"\n')])
 
@@ -48,6 +49,50 @@ def test_trailers_delete_no_identity(server, back, pki, client_pki, field, trail
     connection.close()
     (seen,) = back.take()
     assert answer.status == 200 and len(seen.all("Client-Cert")) == 1 and "Zm9yZ2Vk" not in seen.header("Client-Cert")
+
+
+@pytest.mark.parametrize("trailer", ["X-Dept: forged", "X-Nobody: forged", "X_Dept: forged", "Connection: X-Dept"])
+def test_trailers_bring_no_identity(server, back, pki, key, trailer):
+    """The body, and with it the trailers, may be read before the headers are handed on."""
+    back.take()
+    connection = Connection(server.port, "localhost", tls_context(pki.authority.path))
+    head = (f"POST /api/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {mint(key, claims(ISSUER, dept='sales'))}\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n")
+    answer = connection.raw(f"{head}3\r\nabc\r\n0\r\n{trailer}\r\n\r\n".encode(), "POST")
+    connection.close()
+    (seen,) = back.take()
+    assert answer.status == 200 and seen.all("X-Dept") == ["sales"] and not seen.all("X-Nobody") and not seen.all("X_Dept"), seen
+
+
+@pytest.fixture(scope="module")
+def fast_cgi():
+    made = FastCgi()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def merging(launch, jwks, fast_cgi):
+    return launch(hosts=[Host("MergeTrailers on\nMTLSOAuthForwardClientCert Client-Cert\n" + issuer(ISSUER, jwks)
+                              + location("/api", "MTLSOAuthClaimHeader X-Dept dept", "MTLSOAuthClaimHeader X-Nobody nobody", "CGIPassAuth on")
+                              + f'ProxyPass "/" "fcgi://127.0.0.1:{fast_cgi.port}/"\n')], more=("proxy_fcgi",))
+
+
+@pytest.mark.parametrize("path", ["/api", "/open"])
+@pytest.mark.parametrize("trailer", ["X-Dept: forged", "X-Nobody: forged", "X_Nobody: forged", "Client-Cert: :Zm9yZ2Vk:", "Cookie: a=forged",
+                                     "Authorization: Bearer forged"])
+def test_trailers_bring_no_identity_to_fastcgi(merging, fast_cgi, pki, key, trailer, path):
+    """mod_proxy_fcgi reads the body first, and then hands the headers on."""
+    fast_cgi.take()
+    connection = Connection(merging.port, "localhost", tls_context(pki.authority.path))
+    head = (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {mint(key, claims(ISSUER, dept='sales'))}\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n")
+    answer = connection.raw(f"{head}3\r\nabc\r\n0\r\n{trailer}\r\nX-Other: fine\r\n\r\n".encode(), "POST")
+    connection.close()
+    (seen,) = fast_cgi.take()
+    assert answer.status == 200 and seen.all("HTTP_X_OTHER") == ["fine"] and seen.body == b"abc"
+    assert seen.all("HTTP_X_DEPT") == (["sales"] if path == "/api" else [])
+    assert not [pair for pair in seen.headers if "forged" in pair[1] or "Zm9yZ2Vk" in pair[1]], seen.headers
 
 
 def foreign(text):
