@@ -47,10 +47,13 @@ const char *mto_parameters_decode(const char **decoded, size_t *decoded_length, 
     return NULL;
 }
 
-/* Whether a name, as some back ends read it, is another: in any case (ASP.NET), with blanks in front, blanks and dots
- * for underscores (PHP), an element of an array (PHP, Rails). */
+/* Whether a name, as some back ends read it, is another: in any case (ASP.NET), with the form's byte order mark (Node's
+ * raw-body) or blanks in front, blanks and dots for underscores (PHP), an element of an array (PHP, Rails). */
 static int reads_like(const char *name, const char *wanted)
 {
+    static const char mark[] = "\xef\xbb\xbf";
+
+    name += strncmp(name, mark, sizeof mark - 1) == 0 ? sizeof mark - 1 : 0;
     name += strspn(name, " \t\r\n\v\f");
     for (; *wanted != '\0'; name++, wanted++) {
         int letter = strchr(" .[", *name) != NULL && *name != '\0' ? '_' : tolower((unsigned char)*name);

@@ -77,6 +77,12 @@ static const find_row_t findings[] = {
     {"another case, as some do not see", "Client_id=x", 0, NULL, 1},
     {"a dot, as some read an underscore", "client_id=x&client.id=y", 0, NULL, 1},
     {"a blank in front, as some drop it", "client_id=x&+client_id=y", 0, NULL, 1},
+    {"a byte order mark in front, as some drop it",
+     "\xef\xbb\xbf"
+     "client_id=y&client_id=x",
+     0, NULL, 1},
+    {"the same, escaped", "client_id=x&%EF%BB%BF+client_id=y", 0, NULL, 1},
+    {"the same in a value", "client_id=\xef\xbb\xbfx", 1, "\xef\xbb\xbfx", 0},
     {"an element, as some read the whole", "client_id=x&client_id[]=y", 0, NULL, 1},
     {"escaped bracket", "client_id=x&client_id%5B0%5D=y", 0, NULL, 1},
     {"bracket that is not closed", "client[id=y", 0, NULL, 1},
