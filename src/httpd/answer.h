@@ -42,6 +42,7 @@ typedef struct {
     const char *unmet[MTO_UNMET_COUNT];
     const char *parameters;                    /* what the challenge says more (", name=\"value\""); NULL: nothing */
     int         authorizing;                   /* authorize.c is asking httpd for its verdict */
+    int         undecided;                     /* a Require line could not be held against it: then it is refused */
     int         log_only;                      /* of a top-level request that was not decided itself */
     int         refusal_logged, report_logged; /* of a top-level request: that line is written */
     int         refusal_counted, admission_counted; /* likewise: counting.c */

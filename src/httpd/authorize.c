@@ -68,11 +68,13 @@ int mto_authorize(request_rec *r)
         return DECLINED;
     }
     exchange->authorizing = 1;
+    exchange->undecided = 0;
     memset(exchange->unmet, 0, sizeof exchange->unmet);
     status = ap_run_auth_checker(r);
     if (exchange->passed) {
         r->user = NULL; /* what check_authn had to put there */
     }
     exchange->authorizing = 0;
-    return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ? refuse(r, exchange) : status;
+    return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN || exchange->undecided ? refuse(r, exchange)
+                                                                                          : status;
 }

@@ -26,13 +26,14 @@ typedef struct {
     const ap_regex_t         *regex;  /* oauth-claim PATH ~ REGEX; NULL: compare with the values */
     apr_interval_time_t       age;    /* oauth-auth-age */
     int                       wanted; /* a token could meet the line and so help: it does not stand under a "not" */
+    int                       alias;  /* of <AuthzProviderAlias>: it may stand under a "not" elsewhere */
 } line_t;
 
 /* --- What a line is held against ---------------------------------------------------------------------------------- */
 
 typedef struct {
-    const mto_exchange_t *exchange;
-    const mto_claims_t   *claims; /* NULL: a client that authenticated by its certificate has no token */
+    mto_exchange_t     *exchange;
+    const mto_claims_t *claims; /* NULL: a client that authenticated by its certificate has no token */
 } subject_t;
 
 static int is_among(const char *text, const apr_array_header_t *values)
@@ -47,17 +48,25 @@ static int is_among(const char *text, const apr_array_header_t *values)
     return 0;
 }
 
+typedef struct {
+    const line_t   *line;
+    mto_exchange_t *exchange;
+} match_t;
+
 static int is_wanted_value(const char *text, const void *data)
 {
-    const line_t *line = data;
-
-    int status;
+    const match_t *match = data;
+    const line_t  *line = match->line;
+    int            status;
 
     if (line->regex == NULL) {
         return is_among(text, line->values);
     }
     status = ap_regexec(line->regex, text, 0, NULL, 0);
     /* Nobody knows whether it would have matched: what is said of a "not" must not be taken for no. */
+    if (status != 0 && status != AP_REG_NOMATCH && line->alias) {
+        match->exchange->undecided = 1;
+    }
     return status == 0 || (status != AP_REG_NOMATCH && !line->wanted);
 }
 
@@ -75,8 +84,10 @@ static int meets_scope(const line_t *line, const subject_t *subject)
 
 static int meets_claim(const line_t *line, const subject_t *subject)
 {
+    const match_t match = {line, subject->exchange};
+
     return subject->claims != NULL
-           && mto_claim_matches(mto_claims_find(subject->claims, line->path), is_wanted_value, line);
+           && mto_claim_matches(mto_claims_find(subject->claims, line->path), is_wanted_value, &match);
 }
 
 static int meets_client(const line_t *line, const subject_t *subject)
@@ -227,6 +238,16 @@ static int is_wanted(const cmd_parms *cmd)
     return negations % 2 == 0;
 }
 
+static int is_alias(const cmd_parms *cmd)
+{
+    const ap_directive_t *section = cmd->directive;
+
+    while (section != NULL && strcasecmp(section->directive, "<AuthzProviderAlias") != 0) {
+        section = section->parent;
+    }
+    return section != NULL;
+}
+
 /* Takes the words of a line apart. */
 static line_t *read_words(cmd_parms *cmd, const char *arguments)
 {
@@ -239,6 +260,7 @@ static line_t *read_words(cmd_parms *cmd, const char *arguments)
     line->values = values;
     line->text = apr_array_pstrcat(cmd->pool, values, ' ');
     line->wanted = is_wanted(cmd);
+    line->alias = is_alias(cmd);
     return line;
 }
 

@@ -188,6 +188,17 @@ def test_pattern_that_gives_up_denies(launch, connect, jwks, key):
         assert client.request("/api/secret.txt", mint(key, claims(ISSUER, title=title))).status == status
 
 
+def test_pattern_of_an_alias_that_gives_up_denies(launch, connect, jwks, key):
+    """Where a line has a name of its own, nobody knows when it is read under how many "not" it will stand."""
+    server = launch('<AuthzProviderAlias oauth-claim contractor "title ~ \'.*(\\w+\\s?)+contractor.*\'">\n</AuthzProviderAlias>\n', hosts=[Host(
+        issuer(ISSUER, jwks) + '<Location "/api">\nAuthType mTLS-OAuth\n<RequireAll>\nRequire valid-user\nRequire not contractor\n</RequireAll>\n</Location>\n'
+        + 'Alias "/only" "{root}/api"\n' + location("/only", require="contractor"))])
+    client = connect(server)
+    for title, status, only in (("employee", 200, 403), ("a contractor x", 403, 200), ("a contractor " + "a" * 40, 403, 403)):
+        token = mint(key, claims(ISSUER, title=title))
+        assert (client.request("/api/secret.txt", token).status, client.request("/only/secret.txt", token).status) == (status, only), title
+
+
 def test_lines_of_a_part_take_nothing_from_the_whole(launch, connect, jwks, key):
     """A refusal, or a report, that is logged for an index file leaves the request that gets another one its user."""
     places = ('<Directory "{root}/idx">\nDirectoryIndex a.txt b.txt\n</Directory>\n<Directory "{root}/rep">\nDirectoryIndex b.txt\n</Directory>\n'
