@@ -11,6 +11,9 @@
 /* Longest name or OID of an attribute type, NUL included. */
 #define TYPE_SIZE 128
 
+/* Of an OID's text, its NUL included, as X509_NAME_print_ex shows it whole. */
+#define OID_SIZE 80
+
 /* Reads the attributes of a text, one after the other. */
 typedef struct {
     const char   *at;
@@ -126,6 +129,24 @@ static int nid_in_any_case(const char *name)
     return NID_undef;
 }
 
+/* Whether it is an OID (RFC 4512 section 1.4, numericoid), and no longer than OpenSSL can show one. OpenSSL itself
+ * takes "1..2" and "01.2" for one. */
+static int is_oid(const char *name)
+{
+    size_t length, arcs = 0, all = strlen(name);
+
+    for (;; name += length + 1) {
+        length = strspn(name, "0123456789");
+        if (length == 0 || (length > 1 && *name == '0')) {
+            return 0;
+        }
+        arcs++;
+        if (name[length] != '.') {
+            return name[length] == '\0' && arcs > 1 && all < OID_SIZE;
+        }
+    }
+}
+
 /* The attribute type of that name or OID, for ASN1_OBJECT_free; NULL: there is none. */
 static ASN1_OBJECT *find_type(const char *name)
 {
@@ -133,7 +154,7 @@ static ASN1_OBJECT *find_type(const char *name)
     int    nid;
 
     if (name[0] >= '0' && name[0] <= '9') {
-        return OBJ_txt2obj(name, 1);
+        return is_oid(name) ? OBJ_txt2obj(name, 1) : NULL;
     }
     for (i = 0; i < sizeof common_types / sizeof common_types[0]; i++) {
         if (strcasecmp(name, common_types[i].name) == 0) {
