@@ -1,7 +1,13 @@
-"""Runs httpd under the sanitizers the module was built with and finds what they reported."""
+"""Runs httpd under the sanitizers the module was built with and finds what they reported; without any, under what tells where
+a process crashed."""
 
+import atexit
+import functools
 import os
+import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 from support import environment
 
@@ -17,6 +23,8 @@ def process_environment(directory):
         result["ASAN_OPTIONS"] = f"detect_leaks=0:log_path={directory}/report"
         result["UBSAN_OPTIONS"] = f"print_stacktrace=1:log_path={directory}/report"
         result["TSAN_OPTIONS"] = f"log_path={directory}/report"
+    elif _crash_reporter():
+        result["LD_PRELOAD"] = _crash_reporter()
     return result
 
 
@@ -28,3 +36,17 @@ def reports(directory):
 def _runtime(name):
     found = subprocess.run(["gcc", f"-print-file-name={RUNTIMES[name]}"], stdout=subprocess.PIPE, text=True, check=True)
     return found.stdout.strip()
+
+
+@functools.cache
+def _crash_reporter():
+    """A library to be preloaded, as long as this process lives; None where there is no compiler."""
+    compiler = os.environ.get("MTO_CC") or shutil.which("cc")
+    if not compiler:
+        return None
+    directory = Path(tempfile.mkdtemp(prefix="mto-crash-"))
+    directory.chmod(0o755)
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    source = Path(__file__).with_name("crash.c")
+    subprocess.run([*compiler.split(), "-shared", "-fPIC", "-O1", "-o", str(directory / "crash.so"), str(source)], check=True)
+    return str(directory / "crash.so")

@@ -221,9 +221,11 @@ DocumentRoot "{{root}}"
         raise RuntimeError(f"httpd {complaint}:\n{said}\n" + "\n".join(self.lines()[-40:]))
 
     def _faults(self):
-        """Crashes of children and reports of the sanitizers."""
-        crashes = [line for line in self.lines() if "exit signal" in line]
-        return "\n".join(crashes) + sanitizer.reports(self._sanitizer)
+        """Crashes of children, with the frames that they were in, and reports of the sanitizers."""
+        lines = self.lines()
+        crashes = [line for line in lines if "exit signal" in line]
+        frames = [line for line in lines if crashes and "[0x" in line]
+        return "\n".join(crashes + frames) + sanitizer.reports(self._sanitizer)
 
 
 def load_modules(names, ours):
