@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* Bytes of the pieces that a region consists of: as large as malloc of glibc hands out again as it got them back,
  * without a look at what lies beside them. What jansson 2.14 makes of a token is five to eight times as long as its
@@ -30,7 +29,7 @@ struct mto_json_region_t {
 /* mto_json_memory_t * of the thread that reads a text. A variable of each thread would do, but for the memory that it
  * needs in a shared object. */
 static pthread_key_t reading;
-static pid_t         installed; /* the process that did; its children have what it had, and remove nothing */
+static int           installed;
 static json_malloc_t malloc_before;
 static json_free_t   free_before;
 
@@ -120,7 +119,7 @@ int mto_json_memory_install(void)
     }
     json_get_alloc_funcs(&malloc_before, &free_before);
     json_set_alloc_funcs(malloc_guarded, free_guarded);
-    installed = getpid();
+    installed = 1;
     return 1;
 }
 
@@ -129,7 +128,7 @@ void mto_json_memory_remove(void)
     json_malloc_t malloc_now;
     json_free_t   free_now;
 
-    if (installed != getpid()) {
+    if (!installed) {
         return;
     }
     json_get_alloc_funcs(&malloc_now, &free_now);

@@ -14,46 +14,37 @@ if [ -n "${MTO_SANITIZERS-}" ]; then
     exit 0
 fi
 
-# is NAME FILE PATTERN READELF-OPTIONS...: whether readelf shows a line of that pattern.
-is()
+# look NAME PATTERN HAS READELF-OPTIONS...: whether readelf shows a line of that pattern in $file (HAS yes), or none (no).
+look()
 {
     number=$((number + 1))
-    name=$1 file=$2 pattern=$3
+    name=$1 pattern=$2 wanted=$3 has=no
     shift 3
     if LC_ALL=C readelf --wide "$@" "$file" | grep -Eq "$pattern"; then
-        echo "ok $number - $(basename "$file"): $name"
-    else
-        echo "not ok $number - $(basename "$file"): $name"
+        has=yes
     fi
-}
-
-# is_not: whether it shows none.
-is_not()
-{
-    number=$((number + 1))
-    name=$1 file=$2 pattern=$3
-    shift 3
-    if LC_ALL=C readelf --wide "$@" "$file" | grep -Eq "$pattern"; then
-        echo "not ok $number - $(basename "$file"): $name"
-    else
+    if [ $has = "$wanted" ]; then
         echo "ok $number - $(basename "$file"): $name"
+    else
+        echo "not ok $number - $(basename "$file"): $name"
     fi
 }
 
 for file in "$module" "$tool"; do
-    is "relocations are read-only once they are done (-z relro)" "$file" 'GNU_RELRO' --program-headers
-    is "they are done at start (-z now)" "$file" 'BIND_NOW|FLAGS_1.*NOW' --dynamic
-    is "the stack is watched (-fstack-protector-strong)" "$file" '__stack_chk_fail' --symbols
+    look "relocations are read-only once they are done (-z relro)" 'GNU_RELRO' yes --program-headers
+    look "they are done at start (-z now)" 'BIND_NOW|FLAGS_1.*NOW' yes --dynamic
+    look "the stack is watched (-fstack-protector-strong)" '__stack_chk_fail' yes --symbols
     case "${MTO_HARDENING-} $(LC_ALL=C readelf --wide --dynamic "$file")" in
-        *_FORTIFY_SOURCE=*libc.so.6*) ;;
+        *_FORTIFY_SOURCE=*libc.so.6*)
+            look "buffers of known size are watched (_FORTIFY_SOURCE)" '__(v?s(n)?printf|v?fprintf|v?asprintf|mem(cpy|move|set)|str(n)?(cpy|cat)|fgets|read)_chk' yes --symbols
+            ;;
         *)
             number=$((number + 1))
             echo "ok $number - $(basename "$file"): _FORTIFY_SOURCE # SKIP built without optimization, or without glibc"
-            without_fortify=1
             ;;
     esac
-    test -n "${without_fortify-}" || is "buffers of known size are (_FORTIFY_SOURCE)" "$file" '__(v?s(n)?printf|v?fprintf|v?asprintf|mem(cpy|move|set)|str(n)?(cpy|cat)|fgets|read)_chk' --symbols
-    is "the stack is not for running" "$file" 'GNU_STACK .* RW ' --program-headers
-    is_not "no relocation is in the code" "$file" 'TEXTREL' --dynamic
+    look "the stack is not for running" 'GNU_STACK .* RW ' yes --program-headers
+    look "no relocation is in the code" 'TEXTREL' no --dynamic
 done
-is "it may lie anywhere (PIE)" "$tool" 'Type:.*DYN' --file-header
+file=$tool
+look "it may lie anywhere (PIE)" 'Type:.*DYN' yes --file-header

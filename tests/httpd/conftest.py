@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support import environment
-from support.back_end import BackEnd
+from support.back_end import BackEnd, FastCgi
 from support.client import Connection, tls_context
 from support.client_pki import ClientPki
 from support.fake_issuer import FakeIssuer
@@ -108,6 +108,14 @@ def connect(pki):
 def back():
     """A web server to stand behind httpd."""
     made = BackEnd()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def fast_cgi():
+    """A FastCGI application to stand behind httpd."""
+    made = FastCgi()
     yield made
     made.stop()
 

@@ -7,7 +7,6 @@ import time
 import pytest
 
 from support import http2
-from support.back_end import FastCgi
 from support.client import Answer, Connection, tls_context
 from support.client_pki import SUBJECT
 from support.clients import FORM_TYPE, LARGEST_FORM, by_name, endpoint, form, passed, post, refused
@@ -53,13 +52,6 @@ RewriteRule "^{prefix}/rewritten$" "{prefix}/cgi" [PT]
     ErrorDocument 404 /outside
 </Location>
 """
-
-
-@pytest.fixture(scope="module")
-def fast_cgi():
-    made = FastCgi()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")

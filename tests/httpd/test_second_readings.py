@@ -5,7 +5,6 @@ import threading
 
 import pytest
 
-from support.back_end import FastCgi
 from support.blocks import issuer, location
 from support.client import Connection, tls_context
 from support.client_pki import SUBJECT
@@ -37,16 +36,26 @@ def test_connection_deletes_no_identity(server, connect, back, pki, key, value):
     assert seen.all("X-Dept") == ["sales"] and seen.all("X-Sub") == ["alice"] and seen.all("Client-Cert")
 
 
+def post_with_trailers(server, context, path, fields, body, trailers):
+    """The answer to a chunked POST; fields and trailers are lines as they are sent."""
+    connection = Connection(server.port, "localhost", context)
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{fields}Transfer-Encoding: chunked\r\n\r\n"
+    answer = connection.raw(f"{head}{len(body):x}\r\n{body}\r\n0\r\n{trailers}\r\n".encode(), "POST")
+    connection.close()
+    return answer
+
+
+def bearer(key):
+    return f"Authorization: Bearer {mint(key, claims(ISSUER, dept='sales'))}\r\n"
+
+
 @pytest.mark.parametrize("field", ["", "Connection: keep-alive\r\n"])
 @pytest.mark.parametrize("trailer", ["", "Connection: Client-Cert\r\n", "Client-Cert: :Zm9yZ2Vk:\r\n", "Connection: a;Client-Cert\r\n"])
 def test_trailers_delete_no_identity(server, back, pki, client_pki, field, trailer):
     """A trailer that httpd merges comes after the headers were looked through."""
     back.take()
-    connection = Connection(server.port, "localhost", tls_context(pki.authority.path, client_pki.reports))
-    body = b"client_id=reports"
-    head = f"POST /token HTTP/1.1\r\nHost: localhost\r\n{field}Content-Type: {FORM_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n"
-    answer = connection.raw(f"{head}{len(body):x}\r\n".encode() + body + f"\r\n0\r\n{trailer}\r\n".encode(), "POST")
-    connection.close()
+    answer = post_with_trailers(server, tls_context(pki.authority.path, client_pki.reports), "/token",
+                                f"{field}Content-Type: {FORM_TYPE}\r\n", "client_id=reports", trailer)
     (seen,) = back.take()
     assert answer.status == 200 and len(seen.all("Client-Cert")) == 1 and "Zm9yZ2Vk" not in seen.header("Client-Cert")
 
@@ -55,20 +64,9 @@ def test_trailers_delete_no_identity(server, back, pki, client_pki, field, trail
 def test_trailers_bring_no_identity(server, back, pki, key, trailer):
     """The body, and with it the trailers, may be read before the headers are handed on."""
     back.take()
-    connection = Connection(server.port, "localhost", tls_context(pki.authority.path))
-    head = (f"POST /api/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {mint(key, claims(ISSUER, dept='sales'))}\r\n"
-            "Transfer-Encoding: chunked\r\n\r\n")
-    answer = connection.raw(f"{head}3\r\nabc\r\n0\r\n{trailer}\r\n\r\n".encode(), "POST")
-    connection.close()
+    answer = post_with_trailers(server, tls_context(pki.authority.path), "/api/x", bearer(key), "abc", f"{trailer}\r\n")
     (seen,) = back.take()
     assert answer.status == 200 and seen.all("X-Dept") == ["sales"] and not seen.all("X-Nobody") and not seen.all("X_Dept"), seen
-
-
-@pytest.fixture(scope="module")
-def fast_cgi():
-    made = FastCgi()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +82,7 @@ def merging(launch, jwks, fast_cgi):
 def test_trailers_bring_no_identity_to_fastcgi(merging, fast_cgi, pki, key, trailer, path):
     """mod_proxy_fcgi reads the body first, and then hands the headers on."""
     fast_cgi.take()
-    connection = Connection(merging.port, "localhost", tls_context(pki.authority.path))
-    head = (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {mint(key, claims(ISSUER, dept='sales'))}\r\n"
-            "Transfer-Encoding: chunked\r\n\r\n")
-    answer = connection.raw(f"{head}3\r\nabc\r\n0\r\n{trailer}\r\nX-Other: fine\r\n\r\n".encode(), "POST")
-    connection.close()
+    answer = post_with_trailers(merging, tls_context(pki.authority.path), path, bearer(key), "abc", f"{trailer}\r\nX-Other: fine\r\n")
     (seen,) = fast_cgi.take()
     assert answer.status == 200 and seen.all("HTTP_X_OTHER") == ["fine"] and seen.body == b"abc"
     assert seen.all("HTTP_X_DEPT") == (["sales"] if path == "/api" else [])
