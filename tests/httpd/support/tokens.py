@@ -36,4 +36,5 @@ def signed(key, header_segment, payload_segment):
 
 
 def _octets(value):
-    return value if isinstance(value, bytes) else json.dumps(value).encode()
+    """Without spaces, as issuers write it."""
+    return value if isinstance(value, bytes) else json.dumps(value, separators=(",", ":")).encode()
