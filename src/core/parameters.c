@@ -48,13 +48,14 @@ const char *mto_parameters_decode(const char **decoded, size_t *decoded_length, 
 }
 
 /* Whether a name, as some back ends read it, is another: in any case (ASP.NET), with the form's byte order mark (Node's
- * raw-body) or blanks in front, blanks and dots for underscores (PHP), an element of an array (PHP, Rails). */
+ * raw-body), blanks (PHP) or brackets (Rack, qs) in front, blanks and dots for underscores (PHP), an element of an
+ * array (PHP, Rails) or with other brackets behind it. */
 static int reads_like(const char *name, const char *wanted)
 {
     static const char mark[] = "\xef\xbb\xbf";
 
     name += strncmp(name, mark, sizeof mark - 1) == 0 ? sizeof mark - 1 : 0;
-    name += strspn(name, " \t\r\n\v\f");
+    name += strspn(name, " \t\r\n\v\f[]");
     for (; *wanted != '\0'; name++, wanted++) {
         int letter = strchr(" .[", *name) != NULL && *name != '\0' ? '_' : tolower((unsigned char)*name);
 
@@ -62,7 +63,7 @@ static int reads_like(const char *name, const char *wanted)
             return 0;
         }
     }
-    return *name == '\0' || *name == '[';
+    return *name == '\0' || *name == '[' || *name == ']';
 }
 
 /* One name=value; the value of a name that is wanted is kept. */

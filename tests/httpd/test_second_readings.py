@@ -99,6 +99,7 @@ TWO_CLIENTS = {
     "quoted charset": ('; charset="utf-16"', "client_id=reports"), "dot": ("", "client_id=reports&client.id=victim"),
     "blank": ("", "client_id=reports&client+id=victim"), "blank in front": ("", "client_id=reports&+client_id=victim"),
     "bracket": ("", "client_id=reports&client[id=victim"), "array": ("", "client_id=reports&client_id[]=victim"),
+    "brackets around": ("", "client_id=reports&[client_id]=victim"), "bracket behind": ("", "client_id=reports&client_id]=victim"),
     "semicolon": ("", "client_id=reports&x=1;client_id=victim"), "case": ("", "CLIENT_ID=victim&client_id=reports"),
     "byte order mark": ("", "\ufeffclient_id=victim&client_id=reports"),
     "secret": ("", "client_id=reports&client.secret=x")}
