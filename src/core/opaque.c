@@ -1,56 +1,64 @@
-/* What kind a token is by its looks, and what an opaque one may consist of: see token.h. */
-#include "core/base64url.h"
-#include "core/json.h"
+/* What kind of token it is by its looks, and what an opaque one may consist of: see token.h. */
 #include "core/token.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Whether text[0..length) is of the alphabet of base64url. */
-static int is_base64url(const char *text, size_t length)
+/* The six bits of a character of base64 in either alphabet, -1: none. */
+static int bits_of(char character)
 {
-    size_t i;
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const char       *at = strchr(digits, character == '+' ? '-' : character == '/' ? '_' : character);
 
-    for (i = 0; i < length; i++) {
-        if (!isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '_') {
-            return 0;
-        }
-    }
-    return 1;
+    return character != '\0' && at != NULL ? (int)(at - digits) : -1;
 }
 
-/* Whether text[0..length) decodes to a JSON object; -1: memory ran out. */
-static int is_object(const char *text, size_t length)
+/* Whether text[0..length) is base64 of what begins like a JSON object, however lenient the reader: in either alphabet,
+ * with strange characters in between, blanks and the marks of Unicode's encodings in front. */
+static int begins_object(const char *text, size_t length)
 {
-    unsigned char     *bytes;
-    long               size;
-    int                is;
-    const char        *reason;
-    mto_json_region_t *object = NULL;
+    static const char between[] = " \t\r\n\xef\xbb\xbf\xfe\xff";
+    unsigned          gathered = 0, count = 0;
+    size_t            i;
+    int               is_open = 0;
 
-    errno = 0;
-    bytes = malloc(MTO_BASE64URL_DECODED_SIZE(length));
-    size = bytes != NULL ? mto_base64url_decode(bytes, text, length) : -1;
-    is = size > 0 && mto_json_read_object_in(&object, (const char *)bytes, (size_t)size, &reason) != NULL;
-    mto_json_region_free(object);
-    free(bytes);
-    return is ? 1 : errno == ENOMEM ? -1 : 0;
+    for (i = 0; i < length; i++) {
+        int  bits = bits_of(text[i]);
+        char byte;
+
+        if (bits < 0) {
+            continue;
+        }
+        gathered = (gathered << 6 | (unsigned)bits) & 0xffff;
+        count += 6;
+        if (count < 8) {
+            continue;
+        }
+        count -= 8;
+        byte = (char)(gathered >> count & 0xff);
+        if (strchr(between, byte) != NULL) { /* NUL, too: every other byte of UTF-16 */
+            continue;
+        }
+        if (is_open || byte != '{') {
+            return is_open && (byte == '"' || byte == '}');
+        }
+        is_open = 1;
+    }
+    return 0;
 }
 
 int mto_token_is_opaque(const char *text, size_t length)
 {
-    const char *end = text + length, *first = memchr(text, '.', length), *second;
-    int         is_jws;
+    const char *end = text + length, *first, *second, *third;
 
+    first = memchr(text, '.', length);
     second = first != NULL ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
-    if (length > MTO_TOKEN_SIZE || second == NULL || !is_base64url(first + 1, (size_t)(second - first - 1))
-        || !is_base64url(second + 1, (size_t)(end - second - 1))) {
-        return 1;
+    third = second != NULL ? memchr(second + 1, '.', (size_t)(end - second - 1)) : NULL;
+    while (third != NULL && third < end && *third == '.') {
+        third++; /* some readers drop empty segments at the end */
     }
-    is_jws = is_object(text, (size_t)(first - text));
-    return is_jws < 0 ? -1 : !is_jws;
+    return length > MTO_TOKEN_SIZE || second == NULL || (third != NULL && third < end)
+           || !begins_object(text, (size_t)(first - text));
 }
 
 mto_refusal_t mto_token_check_opaque(const char *text, size_t length, mto_verdict_t *why)

@@ -47,8 +47,8 @@ typedef struct {
 /* Most bytes of an introspection answer. */
 #define MTO_ANSWER_SIZE (64 * 1024)
 
-/* Whether a token is opaque: anything but three segments of base64url whose first is a JSON object. -1: memory ran out
- * before that was known. */
+/* Whether a token is opaque: anything but three segments whose first is a JSON object. A JWT that is misspelt, so that we
+ * refuse it and its issuer may not, is none: what is denied of it would go unseen. */
 int mto_token_is_opaque(const char *text, size_t length);
 
 /* Refuses with token_too_large, or token_malformed when a character is none of RFC 6750 section 2.1. */

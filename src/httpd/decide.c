@@ -227,7 +227,6 @@ static mto_refusal_t decide(request_rec *r, const mto_directory_config_t *direct
     const mto_issuer_t        *opaque;
     mto_token_key_t            key;
     mto_token_t               *token;
-    int                        is_opaque;
 
     if (tokens != NULL && !mto_token_cache_key(tokens, server, exchange->bearer.text, exchange->bearer.length, &key)) {
         tokens = NULL;
@@ -245,11 +244,7 @@ static mto_refusal_t decide(request_rec *r, const mto_directory_config_t *direct
         token = NULL;
     }
     opaque = mto_opaque_issuer(r->server, directory);
-    is_opaque = opaque != NULL ? mto_token_is_opaque(exchange->bearer.text, exchange->bearer.length) : 0;
-    if (is_opaque < 0) {
-        return mto_verdict_refuse(verdict, MTO_MEMORY_UNAVAILABLE, "no memory to see what kind of token it is");
-    }
-    if (is_opaque) {
+    if (opaque != NULL && mto_token_is_opaque(exchange->bearer.text, exchange->bearer.length)) {
         exchange->issuer = opaque;
         (void)decide_opaque(r, exchange, occasion, &token, verdict);
     }

@@ -214,9 +214,10 @@ def test_opaque_token_is_shown_to_one_issuer(ask, known, other):
     ("aGVhZA.e30.AAAA", "token_inactive"), ("a.b", "token_inactive"), ("e30.a.b.c.d", "token_inactive"),
     ("e30.e30.", "token_malformed"), (encode(b'{"alg":"none"}') + ".e30.AAAA", "algorithm_not_allowed"),
     ("a token", "token_malformed"), ("a&b", "token_malformed"), ("a" * 16385, "token_too_large"),
+    ("e30.e30.AAAA.", "token_malformed"), ("e30.e30.AA+/", "token_malformed"), ("e30=.e30.AAAA", "token_malformed"),
 ])
 def test_what_is_opaque(ask, known, token, code):
-    """Anything but three segments of base64url whose first is a JSON object; of the characters of RFC 6750."""
+    """Anything but three segments whose first is a JSON object, however they are spelled; of the characters of RFC 6750."""
     refused(ask(token), code)
     assert known.count(token) == (code == "token_inactive")
 

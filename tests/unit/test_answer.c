@@ -412,7 +412,20 @@ static const opaque_row_t opaque[] = {
     {"five segments (JWE)", "eyJhbGciOiJFZERTQSJ9.AAAA.AAAA.AAAA.AAAA", 1},
     {"three words", "aaaa.bbbb.cccc", 1},
     {"an array in front", "W10.e30.AAAA", 1},
-    {"another alphabet", "eyJhbGciOiJFZERTQSJ9.e30.A+A/", 1},
+    {"a JWT in another alphabet", "eyJhbGciOiJFZERTQSJ9.e30.A+A/", 0},
+    {"a JWT with a dot behind, which Java's split drops", "eyJhbGciOiJFZERTQSJ9.e30.AAAA.", 0},
+    {"a JWT with dots behind", "eyJhbGciOiJFZERTQSJ9.e30.AAAA...", 0},
+    {"a JWT with padding", "eyJhbGciOiJFZERTQSIsIiI6MH0=.e30=.AAAA=", 0},
+    {"a JWT with stray bits in the header", "eyJhbGciOiJFZERTQSIsIiI6MH1.e30.AAAA", 0},
+    {"a JWT with strange characters in the header", "~e.yJhbGciOiJFZERTQSJ9.e30", 1},
+    {"the same in three segments", "~ey~JhbGciOiJFZERTQSJ9.e30.AAAA", 0},
+    {"a JWT with blanks in the header", "IAp7CSJhbGciOiJFZERTQSJ9.e30.AAAA", 0},
+    {"a JWT with a member twice", "eyJhIjowLCJhIjowfQ.e30.AAAA", 0},
+    {"a JWT with something behind the header", "eyJhIjowfSBhbmQgbW9yZQ.e30.AAAA", 0},
+    {"a JWT with a byte order mark", "77u_eyJhIjowfQ.e30.AAAA", 0},
+    {"a JWT with a header in UTF-16", "_v8AewAiAGEAIgA6ADAAfQ.e30.AAAA", 0},
+    {"a brace and no more", "ew.e30.AAAA", 1},
+    {"a brace and no member", "e2Fi.e30.AAAA", 1},
 };
 
 static void opaque_is_what_is_no_jwt(const void *data)

@@ -291,38 +291,6 @@ static void answer_is_taken_or_put_off(const void *data)
     mto_token_release(asked.jwt);
 }
 
-/* --- What kind of token it is: a JWT must not be shown to the issuer of opaque tokens ------------------------------
- */
-
-typedef struct {
-    const char *name, *text;
-    int         is_opaque, found;
-} kind_t;
-
-static void kind_run(void *state)
-{
-    kind_t *kind = state;
-
-    kind->found = mto_token_is_opaque(kind->text, strlen(kind->text));
-}
-
-static void kind_judge(void *state)
-{
-    const kind_t *kind = state;
-
-    assert_int_equal(kind->found, failing_count() > 0 ? -1 : kind->is_opaque);
-}
-
-static void kind_is_known_or_not(const void *unused)
-{
-    static const piece_t piece = {NULL, kind_run, kind_judge, NULL, 0};
-    kind_t jwt = {"a JWT", signed_token(GOOD), 0, 0}, opaque = {"opaque", "cGxhaW4.cGxhaW4.cGxhaW4", 1, 0};
-
-    (void)unused;
-    assert_true(torture(&piece, &jwt) > 1);
-    assert_true(torture(&piece, &opaque) > 0);
-}
-
 /* --- A text as long as jansson's buffers, and longer: it is read whole or not at all -------------------------------
  */
 
@@ -376,7 +344,6 @@ int main(void)
 {
     support_table("allocations of an answer's proof", answer_is_taken_or_put_off, TABLE(answers));
     support_case("allocations of a text", text_is_read_whole_or_not);
-    support_case("allocations of the look at a token", kind_is_known_or_not);
     support_table("allocations of prove and admit", token_is_decided_or_put_off, TABLE(rows));
     return support_run("torture_tokens");
 }
