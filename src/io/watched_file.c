@@ -42,6 +42,18 @@ static ssize_t read_all(int descriptor, char *text, size_t size)
     return (ssize_t)have;
 }
 
+/* Whether reading may fail so although nothing is wrong with the file, or nothing for long. */
+static int may_pass(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO || error == ESTALE || error == EAGAIN;
+}
+
+static const char *fail(mto_watched_file_t *file, int error)
+{
+    file->again = may_pass(error);
+    return strerror(error);
+}
+
 const char *mto_watched_file_read(mto_watched_file_t *file, char **text, size_t *size, size_t most)
 {
     /* O_NONBLOCK: opening a pipe by mistake must not wait for its other end. */
@@ -52,10 +64,10 @@ const char *mto_watched_file_read(mto_watched_file_t *file, char **text, size_t 
 
     *text = NULL;
     if (descriptor < 0) {
-        return strerror(errno);
+        return fail(file, errno);
     }
     if (fstat(descriptor, &now) != 0) {
-        reason = strerror(errno);
+        reason = fail(file, errno);
     }
     else if (!S_ISREG(now.st_mode)) {
         reason = "not a regular file";
@@ -64,12 +76,17 @@ const char *mto_watched_file_read(mto_watched_file_t *file, char **text, size_t 
         reason = "too large";
     }
     else if ((*text = malloc((size_t)now.st_size + 1)) == NULL) {
-        reason = "out of memory";
+        reason = fail(file, ENOMEM);
     }
     else if ((got = read_all(descriptor, *text, (size_t)now.st_size)) < 0) {
-        reason = strerror(errno);
+        reason = fail(file, errno);
+    }
+    else if (got < now.st_size) {
+        reason = "it was cut while it was read";
+        file->again = 1;
     }
     else {
+        file->again = 0;
         (*text)[got] = '\0';
         *size = (size_t)got;
         remember(file, &now);
@@ -85,11 +102,13 @@ const char *mto_watched_file_read(mto_watched_file_t *file, char **text, size_t 
 int mto_watched_file_has_changed(mto_watched_file_t *file)
 {
     struct stat now;
+    int         again = file->again;
 
+    file->again = 0;
     if (stat(file->name, &now) != 0) {
         memset(&now, 0, sizeof now);
     }
-    if (now.st_dev == file->device && now.st_ino == file->inode && now.st_size == file->size
+    if (!again && now.st_dev == file->device && now.st_ino == file->inode && now.st_size == file->size
         && same_time(&now.st_mtim, &file->modified) && same_time(&now.st_ctim, &file->changed)) {
         return 0;
     }

@@ -3,6 +3,7 @@
 #include "io/watched_file.h"
 
 #include <apr_strings.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,14 +254,20 @@ void mto_watched_object_renew(mto_watched_object_t *object, mto_says_fn *say, vo
 {
     renewal_t renewal = {object, say, baton, {NULL, NULL}};
     int       i, changed = 0;
-    void     *made;
+    void     *made = NULL;
 
     for (i = 0; i < object->files->nelts; i++) {
         /* Each is asked, so that each has been looked at. */
         changed |= mto_watched_file_has_changed(&object->watched[i]);
     }
+    errno = 0;
     if (changed && prepare(object, &renewal.texts) && (made = make_anew(&renewal)) != NULL) {
         put(object, made, &renewal.texts);
+    }
+    else if (changed && errno == ENOMEM) {
+        for (i = 0; i < object->files->nelts; i++) {
+            object->watched[i].again = 1;
+        }
     }
     free_texts(&renewal.texts, object->files->nelts);
 }

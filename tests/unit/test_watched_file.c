@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -379,6 +380,56 @@ static void refused_file_is_looked_at_once(const void *unused)
     read_whole(&file, "text");
 }
 
+/* Nothing is wrong with the file: it is tried until it is read, without another change. */
+static void file_is_tried_again_when_descriptors_run_out(const void *unused)
+{
+    mto_watched_file_t file = {.name = fresh_path()};
+    struct rlimit      before, few;
+    char              *text;
+    size_t             size;
+    int                i, lowest = dup(0);
+
+    (void)unused;
+    (void)close(lowest);
+    write_text(file.name, "text");
+    read_whole(&file, "text");
+    write_text(file.name, "other text");
+    assert_true(mto_watched_file_has_changed(&file));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = (rlim_t)lowest;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (i = 0; i < 3; i++) {
+        const char *reason = mto_watched_file_read(&file, &text, &size, MOST);
+
+        if (reason == NULL || strcmp(reason, strerror(EMFILE)) != 0 || !mto_watched_file_has_changed(&file)) {
+            (void)setrlimit(RLIMIT_NOFILE, &before);
+            fail_msg("%s", reason != NULL ? reason : "read");
+        }
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    read_whole(&file, "other text");
+    assert_false(mto_watched_file_has_changed(&file));
+}
+
+/* A file of the kernel's says that it is a page long and has less, as one that is cut at this moment. */
+static void cut_file_is_refused_and_tried_again(const void *unused)
+{
+    mto_watched_file_t file = {.name = "/sys/kernel/mm/transparent_hugepage/enabled"};
+    struct stat        now;
+    char              *text;
+    size_t             size;
+
+    (void)unused;
+    if (stat(file.name, &now) != 0 || now.st_size != 4096) {
+        skip();
+    }
+    assert_true(mto_watched_file_has_changed(&file));
+    assert_non_null(mto_watched_file_read(&file, &text, &size, 4096));
+    assert_null(text);
+    assert_true(mto_watched_file_has_changed(&file));
+}
+
 static void no_descriptor_is_left_open(const void *unused)
 {
     const char *name = fresh_path();
@@ -413,6 +464,8 @@ int main(void)
                  vanished_counts_once_and_coming_back_too);
     support_case("a file that was never there has not changed", missing_from_the_start);
     support_case("a refused file is looked at once", refused_file_is_looked_at_once);
+    support_case("a file is tried again when descriptors run out", file_is_tried_again_when_descriptors_run_out);
+    support_case("a cut file is refused and tried again", cut_file_is_refused_and_tried_again);
     support_case("no descriptor is left open", no_descriptor_is_left_open);
     return support_run("watched_file");
 }
