@@ -256,7 +256,7 @@ mto_cache_worker_t *mto_cache_worker_start(const mto_cache_t *cache, apr_pool_t 
 {
     mto_cache_worker_t *worker = calloc(1, sizeof *worker);
     pthread_condattr_t  attributes;
-    sigset_t            all, before;
+    sigset_t            before;
     int                 status;
 
     /* A pool of no other pool: the thread may outlive them all. */
@@ -272,8 +272,8 @@ mto_cache_worker_t *mto_cache_worker_start(const mto_cache_t *cache, apr_pool_t 
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&worker->done, &attributes);
     (void)pthread_condattr_destroy(&attributes);
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &before);
+    (void)apr_setup_signal_thread(); /* none but those of its own faults */
     status = pthread_create(&worker->thread, NULL, run, worker);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status != 0) {

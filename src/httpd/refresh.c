@@ -250,20 +250,21 @@ static apr_status_t stop_threads(void *unused)
     return APR_SUCCESS;
 }
 
-/* A thread takes no signals: they are for the thread that the MPM expects them in. Returns whether it runs. */
-static int start_thread(pthread_t *thread, void *(*run)(void *), const char *without)
+/* A thread takes no signals but those of its own faults: they are for the thread that the MPM expects them in. *runs:
+ * whether it does, which is known before a signal can end this process. */
+static void start_thread(pthread_t *thread, int *runs, void *(*run)(void *), const char *without)
 {
-    sigset_t all, before;
+    sigset_t before;
     int      status;
 
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &before);
+    (void)apr_setup_signal_thread();
     status = pthread_create(thread, NULL, run, NULL);
+    *runs = status == 0;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status != 0) {
         ap_log_error(APLOG_MARK, APLOG_ERR, status, child.main_server, "no thread: %s in this process", without);
     }
-    return status == 0;
 }
 
 void mto_refresh_start(apr_pool_t *pool, server_rec *main_server)
@@ -295,9 +296,9 @@ void mto_refresh_start(apr_pool_t *pool, server_rec *main_server)
     (void)pthread_cond_init(&child.stopping, &attributes);
     (void)pthread_condattr_destroy(&attributes);
     apr_pool_pre_cleanup_register(pool, NULL, stop_threads);
-    child.has_thread = start_thread(&child.thread, renew_until_stopped, "keys are not renewed");
+    start_thread(&child.thread, &child.has_thread, renew_until_stopped, "keys are not renewed");
     if (mto_server_config_of(main_server)->watched->nelts > 0) {
-        child.has_watcher = start_thread(&child.watcher, watch_until_stopped, "files are not read again");
+        start_thread(&child.watcher, &child.has_watcher, watch_until_stopped, "files are not read again");
     }
 }
 
