@@ -231,7 +231,7 @@ static void write_line(request_rec *r, const mto_exchange_t *exchange, const cha
         return;
     }
     *written = 1;
-    if (!may_log(&limits[refusal], r->request_time, &left_out) && !APLOGrdebug(r)) {
+    if (!may_log(&limits[refusal], apr_time_now(), &left_out) && !APLOGrdebug(r)) {
         return;
     }
     others = left_out > 0 ? apr_psprintf(r->pool, " (%u lines like this were left out)", left_out) : "";
