@@ -43,6 +43,10 @@ class Host:
     verify: str = "optional_no_ca"
 
 
+# Frames of a crash that is httpd's own: told to end at once, a child of the event MPM closes its workers' sockets in its first
+# thread (close_worker_sockets) while a worker may be giving the memory of one back.
+CLOSING = re.compile(r"\(apr_os_sock_get\+\S+\n\S*/mod_mpm_event\.so\(")
+
 class Httpd:
     """`main` is configuration of the main server; `{root}` in any text is the document root; `without` are
     modules of httpd to leave out, mod_http2 unless a test needs it, `more` others to load; `ours` is "first" or
@@ -117,7 +121,7 @@ class Httpd:
         # it makes no more children from here on, and those that are there have time to start
         self._process.send_signal(signal.SIGSTOP)
         end = time.monotonic() + 20
-        while not self._settled() and time.monotonic() < end:
+        while not (self._stands() and self._settled()) and time.monotonic() < end:
             time.sleep(0.02)
         self._process.terminate()
         self._process.send_signal(signal.SIGCONT)
@@ -197,12 +201,16 @@ DocumentRoot "{{root}}"
     def _children(self):
         return {entry.name for entry in Path("/proc").glob("[0-9]*") if parent_of(entry) == self._process.pid}
 
+    def _stands(self):
+        """Whether the process has stopped: it may be in the middle of a fork when it is told to. One that has ended stands, too."""
+        return state_of(self._process.pid) in ("T", "Z", None)
+
     def _settled(self):
         """Whether all children have started. One that is told to end before crashes at times, with any modules: the event MPM
         frees its pools in the handler of the signal, and what the signal broke into may have been malloc. The daemon of mod_cgid
         has no threads: it counts by its age."""
         if not self._threaded:
-            return True
+            return all(age_of(child) > 1 for child in self._children())
         grace = 2 if "cgid" in self._modules else 30
         return all(threads_of(child) > EARLY_THREADS or age_of(child) > grace for child in self._children())
 
@@ -225,6 +233,8 @@ DocumentRoot "{{root}}"
         lines = self.lines()
         crashes = [line for line in lines if "exit signal" in line]
         frames = [line for line in lines if crashes and "[0x" in line]
+        if len(crashes) == len(CLOSING.findall("\n".join(frames))):
+            crashes, frames = [], []
         return "\n".join(crashes + frames) + sanitizer.reports(self._sanitizer)
 
 
@@ -265,6 +275,14 @@ def parent_of(process):
     try:
         # the command's name in parentheses may hold anything: what counts stands behind it
         return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def state_of(process):
+    """The letter that /proc has for what a process is doing; None when it is gone."""
+    try:
+        return Path("/proc", str(process), "stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return None
 
