@@ -52,6 +52,15 @@ static void add_file(apr_array_header_t *files, const char *directive, const cha
     file->most = most;
 }
 
+const char *mto_registry_check_trust(const mto_registry_t *registry, const mto_trust_files_t *files,
+                                     const mto_trust_directives_t *directives)
+{
+    return files->ca_file != NULL || files->crl_file == NULL
+               ? NULL
+               : apr_psprintf(registry->pool, "%s %s: belongs to the %s of the same place; add that there",
+                              directives->crl_file, files->crl_file, directives->ca_file);
+}
+
 mto_watched_object_t *mto_registry_trust(const mto_registry_t *registry, const mto_trust_files_t *files,
                                          const mto_trust_directives_t *directives, const char **error)
 {
@@ -60,12 +69,8 @@ mto_watched_object_t *mto_registry_trust(const mto_registry_t *registry, const m
     mto_watched_object_t     *object;
     int                       i;
 
-    *error = NULL;
+    *error = mto_registry_check_trust(registry, files, directives);
     if (files->ca_file == NULL) {
-        if (files->crl_file != NULL) {
-            *error = apr_psprintf(registry->pool, "%s %s: belongs to the %s of the same place; add that there",
-                                  directives->crl_file, files->crl_file, directives->ca_file);
-        }
         return NULL;
     }
     add_file(list, directives->ca_file, files->ca_file, MTO_TRUST_CA_BYTES);

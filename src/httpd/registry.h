@@ -22,6 +22,10 @@ typedef struct {
 extern const mto_trust_directives_t mto_binding_trust_directives; /* MTLSOAuthBinding... */
 extern const mto_trust_directives_t mto_client_trust_directives;  /* MTLSOAuthClient... */
 
+/* What is wrong with files that one place names: NULL, or that there is a CRL without CAs. */
+const char *mto_registry_check_trust(const mto_registry_t *registry, const mto_trust_files_t *files,
+                                     const mto_trust_directives_t *directives);
+
 /* The trust of these files, made once for all that name the same by the same directives. Returns NULL with *error NULL:
  * no CA file is named; else with what is wrong. */
 mto_watched_object_t *mto_registry_trust(const mto_registry_t *registry, const mto_trust_files_t *files,

@@ -256,6 +256,10 @@ static void finish_rest(finishing_t *finishing, server_rec *server)
     mto_server_config_t *config = mto_server_config_of(server);
     const char          *error = mto_registry_finish(&finishing->registry, server);
 
+    if (error == NULL) { /* blocks that all name files of their own do not look at those of the server */
+        error = mto_registry_check_trust(&finishing->registry, &config->written.binding_trust,
+                                         &mto_binding_trust_directives);
+    }
     if (config->forward_client_cert == NULL) {
         config->forward_client_cert = mto_server_config_of(finishing->main_server)->forward_client_cert;
     }

@@ -276,6 +276,9 @@ STRUCTURE = {
                                   ["MTLSOAuthBindingCRLFile", "MTLSOAuthBindingCACertificateFile"]),
     "CRL without CA on the server": ('MTLSOAuthBindingCRLFile "{files}/both.crl"\n' + block(""),
                                      ["MTLSOAuthBindingCRLFile", "MTLSOAuthBindingCACertificateFile"]),
+    "CRL on the server of a CA in a block": (
+        'MTLSOAuthBindingCRLFile "{files}/both.crl"\n' + block('MTLSOAuthBindingCACertificateFile "{files}/ca.pem"'),
+        ["MTLSOAuthBindingCRLFile", "both.crl", "MTLSOAuthBindingCACertificateFile"]),
     "two sections": (CA + section("reports", DN) * 2, ["reports"]),
     "section and file": (CA + FILE + section("file", CERTIFICATE), ["file"]),
     "section and other of the file": (CA + FILE + section("secret", CERTIFICATE), ["secret"]),
@@ -315,6 +318,11 @@ def test_across_servers(check):
     assert code != 0 and "file" in said
     code, said = check(FILE + GUARD, section("reports", CERTIFICATE))
     assert code != 0 and "MTLSOAuthClientCACertificateFile" in said
+    lone, other = 'MTLSOAuthBindingCRLFile "{files}/both.crl"\n', 'MTLSOAuthBindingCACertificateFile "{files}/ca.pem"\n'
+    for text, main in ((block(other.strip()) + lone, other), (block(other.strip()) + other, lone)):
+        code, said = check(text, main)
+        assert code != 0 and all(word in said for word in ("MTLSOAuthBindingCRLFile", "both.crl", "add that there")), said
+
 
 
 def test_dump(make_httpd, files):
