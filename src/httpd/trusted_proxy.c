@@ -7,6 +7,7 @@
 #include "httpd/values.h"
 
 #include <apr_strings.h>
+#include <arpa/inet.h>
 #include <string.h>
 
 /* Where the top-level request keeps the header. */
@@ -19,6 +20,14 @@ static int says_off(int argc, char *const argv[])
     return argc == 1 && strcasecmp(argv[0], "off") == 0;
 }
 
+/* APR would make a network of the beginning of an address: 10.1 would be 10.1.0.0/16. */
+static int is_whole(const char *address)
+{
+    unsigned char bytes[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, address, bytes) == 1 || inet_pton(AF_INET6, address, bytes) == 1;
+}
+
 static const char *read_subnet(cmd_parms *cmd, const char *text, apr_ipsubnet_t **subnet)
 {
     char *address = apr_pstrdup(cmd->pool, text), *mask = strchr(address, '/');
@@ -29,10 +38,10 @@ static const char *read_subnet(cmd_parms *cmd, const char *text, apr_ipsubnet_t 
     if (mask != NULL && strspn(mask, "0.:") == strlen(mask)) {
         return mto_value_error(cmd, text, "would trust everybody; name the proxies");
     }
-    return apr_ipsubnet_create(subnet, address, mask, cmd->pool) == APR_SUCCESS
+    return is_whole(address) && apr_ipsubnet_create(subnet, address, mask, cmd->pool) == APR_SUCCESS
                ? NULL
                : mto_value_error(cmd, text,
-                                 "is not an address or network; write for example 192.0.2.7 or 2001:db8::/32");
+                                 "is not a whole address or network; write for example 192.0.2.7 or 2001:db8::/32");
 }
 
 const char *mto_proxy_set_trusted(cmd_parms *cmd, void *unused, int argc, char *const argv[])

@@ -211,6 +211,9 @@ CONFIGTEST = [
     ("MTLSOAuthTrustedProxy", ["MTLSOAuthTrustedProxy"]), ("MTLSOAuthTrustedProxy proxy.example.test", ["proxy.ex"]),
     ("MTLSOAuthTrustedProxy 10.0.0.0/33", ["10.0.0.0/33"]), ("MTLSOAuthTrustedProxy 0.0.0.0/0", ["everybody"]),
     ("MTLSOAuthTrustedProxy ::/0", ["everybody"]), ("MTLSOAuthTrustedProxy 0.0.0.0/0.0.0.0", ["everybody"]),
+    # beginnings of addresses, of which a network would be made
+    *((f"MTLSOAuthTrustedProxy 127.0.0.1 {word}", ["MTLSOAuthTrustedProxy", word, "whole"])
+      for word in ("192.0.2", "192.0.2.", "10.1", "10", "10/8", "10.1/16", "192.0.2/24", "2001:db8", "2001:db8/32", "/8")),
     ('<Location "/x">\n' + TRUST + "</Location>", ["MTLSOAuthTrustedProxy"]),
 ]
 
