@@ -1,5 +1,7 @@
 #include "httpd/form.h"
 
+#include "httpd/trailers.h"
+
 #include <apr_buckets.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -179,6 +181,7 @@ static apr_status_t read_body(mto_form_t *form, request_rec *r)
 {
     apr_bucket_brigade *brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     char               *room = apr_palloc(r->pool, MTO_FORM_SIZE);
+    apr_table_t        *before = r->headers_in;
     apr_status_t        status = APR_SUCCESS;
     int                 end = 0;
 
@@ -194,6 +197,7 @@ static apr_status_t read_body(mto_form_t *form, request_rec *r)
         apr_brigade_cleanup(brigade);
     }
     apr_brigade_destroy(brigade);
+    mto_trailers_sift(r, before);
     return status;
 }
 

@@ -12,11 +12,23 @@ static ap_filter_rec_t *filter;
 
 static const apr_array_header_t *names_of(const request_rec *r)
 {
-    apr_array_header_t *names = apr_array_copy(r->pool, mto_server_config_of(r->server)->stripped_headers);
+    static const char *const others[] = {"Authorization", "Cookie", "Content-Type", "Content-Encoding"};
+    apr_array_header_t      *names = apr_array_copy(r->pool, mto_server_config_of(r->server)->stripped_headers);
+    size_t                   i;
 
-    APR_ARRAY_PUSH(names, const char *) = "Authorization";
-    APR_ARRAY_PUSH(names, const char *) = "Cookie";
+    for (i = 0; i < sizeof others / sizeof others[0]; i++) {
+        APR_ARRAY_PUSH(names, const char *) = others[i];
+    }
     return names;
+}
+
+void mto_trailers_sift(request_rec *r, apr_table_t *before)
+{
+    if (r->headers_in != before) { /* headers and trailers have become one new table: made anew, without some of them */
+        r->headers_in = r->trailers_in;
+        mto_headers_strip(r, names_of(r));
+        r->headers_in = apr_table_overlay(r->pool, before, r->trailers_in);
+    }
 }
 
 static apr_status_t pass(ap_filter_t *f, apr_bucket_brigade *brigade, ap_input_mode_t mode, apr_read_type_e block,
@@ -26,11 +38,7 @@ static apr_status_t pass(ap_filter_t *f, apr_bucket_brigade *brigade, ap_input_m
     apr_table_t *before = r->headers_in;
     apr_status_t status = ap_get_brigade(f->next, brigade, mode, block, most);
 
-    if (r->headers_in != before) { /* headers and trailers have become one new table: made anew, without some of them */
-        r->headers_in = r->trailers_in;
-        mto_headers_strip(r, names_of(r));
-        r->headers_in = apr_table_overlay(r->pool, before, r->trailers_in);
-    }
+    mto_trailers_sift(r, before);
     return status;
 }
 

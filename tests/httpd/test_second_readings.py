@@ -1,5 +1,6 @@
 """Requests that another reader reads in another way: mod_proxy, a back end, a deny list, a pattern that gives up."""
 
+import base64
 import socket
 import threading
 
@@ -19,7 +20,7 @@ ISSUER = "https://readers.example.test"
 def server(launch, client_pki, back, jwks):
     return launch(hosts=[Host(
         f'MergeTrailers on\nMTLSOAuthClientCACertificateFile "{client_pki.ca_file}"\nMTLSOAuthForwardClientCert Client-Cert\n'
-        + by_name("reports", "dn", SUBJECT) + issuer(ISSUER, jwks) + endpoint("/token")
+        + by_name("reports", "dn", SUBJECT) + issuer(ISSUER, jwks) + endpoint("/token") + endpoint("/open", "MTLSOAuthOtherClients pass")
         + location("/api", "MTLSOAuthClaimHeader X-Dept dept", "MTLSOAuthClaimHeader X-Sub sub", "MTLSOAuthClaimHeader X-Nobody nobody")
         + location("/cookie", "MTLSOAuthTokenSource header cookie:tok", "MTLSOAuthForwardToken off")
         + f'ProxyPass "/" "http://127.0.0.1:{back.port}/"\n')])
@@ -67,6 +68,25 @@ def test_trailers_bring_no_identity(server, back, pki, key, trailer):
     answer = post_with_trailers(server, tls_context(pki.authority.path), "/api/x", bearer(key), "abc", f"{trailer}\r\n")
     (seen,) = back.take()
     assert answer.status == 200 and seen.all("X-Dept") == ["sales"] and not seen.all("X-Nobody") and not seen.all("X_Dept"), seen
+
+
+def basic(client):
+    return "Basic " + base64.b64encode(f"{client}:x".encode()).decode()
+
+
+@pytest.mark.parametrize("first", [[basic("nobody")], []])
+@pytest.mark.parametrize("trailer", [f"Authorization: {basic('reports')}", "Content-Type: text/plain", "Content-Encoding: gzip", "Cookie: a=b",
+                                     "Client-Cert: :Zm9yZ2Vk:", "Connection: Authorization"])
+def test_trailers_bring_no_client(server, back, pki, first, trailer):
+    """The form is read before a client is judged: what its trailers say then, the back end does not get either."""
+    back.take()
+    fields = "".join(f"Authorization: {value}\r\n" for value in first) + f"Content-Type: {FORM_TYPE}\r\n"
+    answer = post_with_trailers(server, tls_context(pki.authority.path), "/open", fields, "client_id=nobody", f"{trailer}\r\nX-Other: fine\r\n")
+    assert answer.status == 200, answer
+    (seen,) = back.take()
+    assert seen.body == b"client_id=nobody" and seen.all("X-Other") == ["fine"]
+    assert (seen.all("Authorization"), seen.all("Content-Type")) == (first, [FORM_TYPE])
+    assert not any(seen.all(name) for name in ("Content-Encoding", "Cookie", "Client-Cert")), seen.headers
 
 
 @pytest.fixture(scope="module")
