@@ -86,16 +86,18 @@ static void add_certificate_header(apr_array_header_t *names, const char *header
 
 void mto_own_headers_finish(server_rec *server, const server_rec *main_server, apr_pool_t *pool)
 {
-    mto_server_config_t      *config = mto_server_config_of(server);
-    const apr_array_header_t *outer = mto_server_config_of(main_server)->own_headers;
-    apr_array_header_t       *stripped = apr_array_copy(pool, config->own_headers);
-    int                       i;
+    mto_server_config_t       *config = mto_server_config_of(server);
+    const mto_server_config_t *outer = mto_server_config_of(main_server);
+    apr_array_header_t        *stripped = apr_array_copy(pool, config->own_headers);
+    int                        i;
 
-    for (i = 0; i < outer->nelts; i++) {
-        add(stripped, APR_ARRAY_IDX(outer, i, const char *));
+    for (i = 0; i < outer->own_headers->nelts; i++) {
+        add(stripped, APR_ARRAY_IDX(outer->own_headers, i, const char *));
     }
     add_certificate_header(stripped, config->forward_client_cert, pool);
     add_certificate_header(stripped, config->certificate_header, pool);
+    add_certificate_header(stripped, outer->forward_client_cert, pool);
+    add_certificate_header(stripped, outer->certificate_header, pool);
     config->stripped_headers = stripped;
 }
 

@@ -17,7 +17,7 @@ void mto_own_header_add(server_rec *server, const char *name);
 #define MTO_CHAIN_SUFFIX "-Chain"
 
 /* Finishes the list of a server: what it added, what the main server did, whose Locations hold in every server, and
- * what MTLSOAuthForwardClientCert and MTLSOAuthClientCertHeader of the finished server name. */
+ * what MTLSOAuthForwardClientCert and MTLSOAuthClientCertHeader of the finished server and of the main server name. */
 void mto_own_headers_finish(server_rec *server, const server_rec *main_server, apr_pool_t *pool);
 
 /* Whether the finished list of a server has that name. */
