@@ -250,7 +250,8 @@ static int take_jwks(draft_t *draft, const json_t *jwks, const char *key_id)
     return 1;
 }
 
-static int take_pem_block(draft_t *draft, const char *name, const unsigned char *data, long size)
+/* taken: what the file has, one for each certificate of the draft; to be freed. */
+static int take_pem_block(draft_t *draft, X509 **taken, const char *name, const unsigned char *data, long size)
 {
     const unsigned char          *end = data;
     X509                         *x509 = strcmp(name, PEM_STRING_X509) == 0 ? d2i_X509(NULL, &end, size) : NULL;
@@ -258,35 +259,63 @@ static int take_pem_block(draft_t *draft, const char *name, const unsigned char 
     mto_certificate_t             certificate;
     int                           is_whole = x509 != NULL && end == data + size;
 
-    X509_free(x509);
     if (!is_whole || !mto_certificate_read_der(&certificate, data, (size_t)size)) {
+        X509_free(x509);
         return refuse(draft, "a PEM block that is no certificate");
     }
     if ((registered = next_certificate(draft)) == NULL) {
+        X509_free(x509);
         return 0;
     }
+    taken[draft->client.certificate_count - 1] = x509;
     memcpy(registered->x5t, certificate.x5t, sizeof registered->x5t);
+    return 1;
+}
+
+/* A file with a chain, such as a certificate comes with, would make its CAs certificates of the client as well. */
+static int refuse_chain(draft_t *draft, X509 *const *taken)
+{
+    unsigned i, j;
+
+    for (i = 0; i < draft->client.certificate_count; i++) {
+        const X509_NAME *issuer = X509_get_issuer_name(taken[i]);
+
+        for (j = 0; j < draft->client.certificate_count; j++) {
+            if (X509_NAME_cmp(issuer, X509_get_subject_name(taken[i])) != 0
+                && X509_NAME_cmp(issuer, X509_get_subject_name(taken[j])) == 0) {
+                return refuse(draft,
+                              "certificate %u is of a CA that issued certificate %u: a chain, and all of it would be "
+                              "the client's; leave the client's certificate alone in the file",
+                              j + 1, i + 1);
+            }
+        }
+    }
     return 1;
 }
 
 static int take_pem(draft_t *draft, const char *pem)
 {
     BIO           *bio = BIO_new_mem_buf(pem, -1);
+    X509          *taken[MTO_CLIENT_CERTIFICATES] = {NULL};
     unsigned char *data;
     char          *name, *header;
     long           size;
-    int            ok = bio != NULL;
+    int            ok = bio != NULL, i;
 
     draft->client.method = MTO_CLIENT_SELF_SIGNED;
     ERR_clear_error();
     while (ok && PEM_read_bio(bio, &name, &header, &data, &size) == 1) {
-        ok = take_pem_block(draft, name, data, size);
+        ok = take_pem_block(draft, taken, name, data, size);
         OPENSSL_free(name);
         OPENSSL_free(header);
         OPENSSL_free(data);
     }
     if (ok && (draft->client.certificate_count == 0 || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)) {
         ok = refuse(draft, "no certificate in PEM, or one that cannot be read");
+    }
+    ok = ok && refuse_chain(draft, taken);
+    for (i = 0; i < MTO_CLIENT_CERTIFICATES; i++) {
+        X509_free(taken[i]);
     }
     BIO_free(bio);
     ERR_clear_error();

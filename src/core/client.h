@@ -35,7 +35,7 @@ typedef struct {
     const char     *id;
     mto_name_kind_t subject_kind;
     const char     *subject;     /* tls_client_auth: what the certificate's name must equal */
-    const char     *certificate; /* self_signed_tls_client_auth: PEM text of one or more certificates, or */
+    const char     *certificate; /* self_signed_tls_client_auth: PEM text of one or more certificates, no chain, or */
     const char     *jwks;        /* the client's JWK Set with x5c members */
     const char     *key_id;      /* the only JWK of jwks that counts */
     void           *trust;       /* whatever the caller wants to find again: mto_client_t.trust */

@@ -55,6 +55,8 @@ def files(work, client_pki):
     write("leaf.pem", pki.reports.pem)
     write("ca-and-leaf.pem", pki.root.pem + pki.reports.pem)
     write("self.pem", pki.batch.pem)
+    write("chain.pem", pki.reports.pem + pki.issuing.pem)
+    write("two.pem", pki.batch.pem + pki.batch_renewed.pem + pki.reports.pem)
     write("key.pem", Path(pki.batch.key_path).read_text())
     write("both.crl", pki.crl(pki.root) + pki.crl(pki.issuing))
     write("empty", "")
@@ -165,7 +167,7 @@ WRONG = [
     *names(WRONG_NAMES),
     *lines(inside, "MTLSOAuthClientSubject", "", "dn", "cn reports", "san_dns a.test", "dn a b"),
     *lines(inside, "MTLSOAuthClientCertificateFile", "{files}/absent", "{files}/empty", "{files}/text", "{files}/broken.pem",
-           "{files}/key.pem", "{files}/folder",
+           "{files}/key.pem", "{files}/chain.pem", "{files}/folder",
            "{files}/pipe", ""),
     *lines(inside, "MTLSOAuthClientJWKSFile", "{files}/absent", "{files}/empty", "{files}/text", "{files}/array.jwks",
            "{files}/no-keys.jwks", "{files}/no-x5c.jwks",
@@ -206,7 +208,7 @@ def test_wrong_clients_file(check, label):
 RIGHT = [
     *names(RIGHT_NAMES),
     *lines(inside, "MTLSOAuthClientSubject", "DN CN=a", "Dns a.test"),
-    *lines(inside, "MTLSOAuthClientCertificateFile", "{files}/self.pem", "{files}/leaf.pem"),
+    *lines(inside, "MTLSOAuthClientCertificateFile", "{files}/self.pem", "{files}/leaf.pem", "{files}/two.pem"),
     *lines(inside, "MTLSOAuthClientJWKSFile", "{files}/good.jwks", "{files}/no-kid.jwks"),
     *lines(with_jwks, "MTLSOAuthClientKeyID", "k1", '"k2"'),
     *lines(with_subject, "MTLSOAuthClientCACertificateFile", "{files}/ca.pem", "{files}/root.pem",

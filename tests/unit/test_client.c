@@ -275,6 +275,40 @@ static void section_is_read_or_refused(const void *data)
     mto_clients_release(clients);
 }
 
+/* Whether these certificates may be registered as a client's, and why not. */
+static int takes(const char *pem, char reason[MTO_CLIENT_REASON_SIZE])
+{
+    mto_registration_t registration = {.id = "a", .certificate = pem};
+    mto_clients_t     *clients = mto_clients_create();
+    int                takes = mto_clients_add(clients, &registration, reason);
+
+    mto_clients_release(clients);
+    return takes;
+}
+
+static void chain_is_refused(const void *unused)
+{
+    char        reason[MTO_CLIENT_REASON_SIZE];
+    const char *chains[] = {certificates_pem(leaf(), middle(), NULL), certificates_pem(middle(), leaf(), NULL),
+                            certificates_pem(owner(), leaf(), leaf_of_root(), root(), NULL),
+                            certificates_pem(middle(), root(), NULL)};
+    const char *others[] = {certificates_pem(leaf(), leaf_revoked(), leaf_of_root(), NULL),
+                            certificates_pem(owner(), self_signed(MTO_KEY_P256, 5, 2), NULL)};
+    size_t      i;
+
+    (void)unused;
+    for (i = 0; i < sizeof chains / sizeof chains[0]; i++) {
+        assert_false(takes(chains[i], reason));
+        assert_non_null(strstr(reason, "a chain"));
+    }
+    assert_non_null(strstr(reason, "certificate 2 is of a CA that issued certificate 1"));
+    for (i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (!takes(others[i], reason)) {
+            fail_msg("%s", reason);
+        }
+    }
+}
+
 int main(void)
 {
     support_table("RFC 7591 section 2, RFC 8705 section 2", registration_is_read_or_refused, TABLE(registrations));
@@ -283,5 +317,6 @@ int main(void)
     support_case("RFC 6749 appendix A.1, 512 bytes of client_id", length_of_an_id_is_bounded);
     support_case("a client is found by all bytes of its id", id_is_found_by_all_its_bytes);
     support_table("registered by hand", section_is_read_or_refused, TABLE(sections));
+    support_case("a file with CAs of the client registers nothing", chain_is_refused);
     return support_run("client");
 }
