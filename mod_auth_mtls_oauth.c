@@ -85,13 +85,10 @@ static int check_user_id(request_rec *r)
     const char                   *type = ap_auth_type(r), *mistake;
     int                           is_client_auth;
 
-    if (type == NULL) {
+    if (!mto_authenticates(type)) {
         return DECLINED;
     }
     is_client_auth = strcasecmp(type, MTO_CLIENT_AUTH_TYPE) == 0;
-    if (!is_client_auth && strcasecmp(type, MTO_AUTH_TYPE) != 0) {
-        return DECLINED;
-    }
     mistake = mistake_of(r, directory);
     if (mistake != NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s", mistake);
@@ -203,6 +200,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_monitor(mto_refresh_watch, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     mto_peer_watch();
+    ap_hook_force_authn(mto_require_user, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(mto_authorize, NULL, authz_core, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_quick_handler(mto_metadata_publish, NULL, NULL, APR_HOOK_FIRST);

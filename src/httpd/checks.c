@@ -389,8 +389,7 @@ int mto_checks_unprotected(request_rec *r)
     const char        *type;
     int                is_bearer;
 
-    if (!ap_is_initial_req(r) || mto_exchange_of(r) != NULL || (type = ap_auth_type(r)) == NULL
-        || (strcasecmp(type, MTO_AUTH_TYPE) != 0 && strcasecmp(type, MTO_CLIENT_AUTH_TYPE) != 0)
+    if (!ap_is_initial_req(r) || mto_exchange_of(r) != NULL || !mto_authenticates(type = ap_auth_type(r))
         || atomic_flag_test_and_set(&warned)) {
         return DECLINED;
     }

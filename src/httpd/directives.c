@@ -84,6 +84,12 @@ const mto_directory_config_t *mto_directory_config_of(const request_rec *r)
     return ap_get_module_config(r->per_dir_config, &auth_mtls_oauth_module);
 }
 
+int mto_authenticates(const char *auth_type)
+{
+    return auth_type != NULL
+           && (strcasecmp(auth_type, MTO_AUTH_TYPE) == 0 || strcasecmp(auth_type, MTO_CLIENT_AUTH_TYPE) == 0);
+}
+
 /* --- What the handlers share -------------------------------------------------------------------------------------- */
 
 static int in_directory(const cmd_parms *cmd)

@@ -167,4 +167,7 @@ void *mto_directory_config_merge(apr_pool_t *pool, void *base, void *over);
 mto_server_config_t          *mto_server_config_of(const server_rec *server);
 const mto_directory_config_t *mto_directory_config_of(const request_rec *r);
 
+/* Whether that is one of this module's AuthTypes. NULL, which is none, is not. */
+int mto_authenticates(const char *auth_type);
+
 #endif

@@ -6,6 +6,7 @@
 #include <ap_provider.h>
 #include <ap_regex.h>
 #include <apr_strings.h>
+#include <http_core.h>
 #include <http_request.h>
 #include <mod_auth.h>
 #include <stdlib.h>
@@ -17,6 +18,9 @@
 
 /* Longest time of oauth-auth-age in digits: 31 years of seconds. */
 #define AGE_DIGITS 9
+
+/* The note of a request that must not be let through before somebody is authenticated. */
+#define NOTE "mtls-oauth-negated"
 
 /* One Require line, as it was read. */
 typedef struct {
@@ -147,13 +151,23 @@ static const kind_t bound_kind = {"oauth-bound", meets_bound, MTO_UNMET_BOUND};
 static const kind_t acr_kind = {"oauth-acr", meets_acr, MTO_UNMET_ACR};
 static const kind_t auth_age_kind = {"oauth-auth-age", meets_auth_age, MTO_UNMET_AUTH_AGE};
 
+/* httpd authenticates, and asks again. But what it negates it takes for met where there is no user, as if nobody were
+ * ever one of those whom the line keeps out: so that is noted. */
+static authz_status wait_for_user(request_rec *r, const line_t *line)
+{
+    if (!line->wanted || line->alias) {
+        apr_table_setn(r->notes, NOTE, "1");
+    }
+    return AUTHZ_DENIED_NO_USER;
+}
+
 static authz_status check(request_rec *r, const line_t *line, const kind_t *kind)
 {
     mto_exchange_t *exchange = mto_exchange_in_force(r);
     subject_t       subject = {exchange, NULL};
 
     if (r->user == NULL) {
-        return AUTHZ_DENIED_NO_USER; /* httpd authenticates, and asks again */
+        return wait_for_user(r, line);
     }
     if (exchange == NULL || !exchange->admitted) {
         return AUTHZ_DENIED; /* authenticated by somebody else, or left to the back end */
@@ -384,6 +398,11 @@ static const char *parse_auth_age(cmd_parms *cmd, const char *arguments, const v
     line->age = apr_time_from_sec(strtol(seconds, NULL, 10));
     line->text = apr_psprintf(cmd->pool, "%" APR_TIME_T_FMT, apr_time_sec(line->age));
     return NULL;
+}
+
+int mto_require_user(request_rec *r)
+{
+    return apr_table_get(r->notes, NOTE) != NULL && mto_authenticates(ap_auth_type(r)) ? OK : DECLINED;
 }
 
 void mto_require_register(apr_pool_t *pool)
