@@ -280,29 +280,6 @@ static void check_audience(const mto_checks_t *checks, server_rec *server, const
              section_of(checks, policy));
 }
 
-/* --- Expressions that come too early ------------------------------------------------------------------------------ */
-
-/* httpd holds "Require expr" against a request before it has authenticated anybody; where that refuses, it never does,
- * unless the expression names REMOTE_USER. */
-static void check_expressions(const mto_checks_t *checks)
-{
-    int i;
-
-    for (i = 0; i < checks->all->nelts; i++) {
-        const mto_said_t     *said = &APR_ARRAY_IDX(checks->all, i, const mto_said_t);
-        const ap_directive_t *directive = said->directive;
-
-        if (mto_said_is(said, "Require") && strstr(directive->args, "oauth_claim") != NULL
-            && strstr(directive->args, "REMOTE_USER") == NULL) {
-            mto_warn(checks->pool, mto_checks_server(checks, said->host),
-                     "write there: Require expr %{REMOTE_USER} != '' && ...",
-                     "%s: Require %s: is decided before there is a token, and refuses with 403 unless it stands in a "
-                     "<RequireAny> with a line that needs a user",
-                     mto_said_where(directive, checks->pool), directive->args);
-        }
-    }
-}
-
 /* --- Users of two issuers ----------------------------------------------------------------------------------------- */
 
 static int same_paths(const apr_array_header_t *a, const apr_array_header_t *b)
@@ -370,7 +347,6 @@ void mto_checks_collect(apr_pool_t *pool, server_rec *main_server)
     server_rec  *server;
 
     check_scopes(&checks);
-    check_expressions(&checks);
     mto_check_places(&checks);
     mto_check_names(&checks);
     mto_check_clock(&checks);
@@ -383,14 +359,30 @@ void mto_checks_collect(apr_pool_t *pool, server_rec *main_server)
 
 /* --- At the first request ----------------------------------------------------------------------------------------- */
 
+/* Places are told apart by a hash of so many values: now and then two share their warning. */
+#define PLACES 256
+
+/* Whether the place that a request fell under, by its name in the configuration, is asked about for the first time. */
+static int is_new_place(const request_rec *r)
+{
+    static atomic_flag     warned[PLACES]; /* zero is clear */
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    const unsigned char   *at = (const unsigned char *)(core->d != NULL ? core->d : "");
+    unsigned               hash = r->server->defn_line_number;
+
+    while (*at != '\0') {
+        hash = hash * 33 + *at++;
+    }
+    return !atomic_flag_test_and_set(&warned[hash % PLACES]);
+}
+
 int mto_checks_unprotected(request_rec *r)
 {
-    static atomic_flag warned = ATOMIC_FLAG_INIT;
-    const char        *type;
-    int                is_bearer;
+    const char *type;
+    int         is_bearer;
 
     if (!ap_is_initial_req(r) || mto_exchange_of(r) != NULL || !mto_authenticates(type = ap_auth_type(r))
-        || atomic_flag_test_and_set(&warned)) {
+        || !is_new_place(r)) {
         return DECLINED;
     }
     is_bearer = strcasecmp(type, MTO_AUTH_TYPE) == 0;

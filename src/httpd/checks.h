@@ -8,8 +8,9 @@
  * while the configuration tree is there. */
 void mto_checks_collect(apr_pool_t *pool, server_rec *main_server);
 
-/* Warns once a process when a request under this module's AuthType is served without having been authenticated, since
- * no Require line asked for a user. Hook of the fixups phase; always DECLINED. */
+/* Warns once a process and place when a request under this module's AuthType is served without having been
+ * authenticated, since no Require line asked for a user. Two of many places may count as one. Hook of the fixups phase;
+ * always DECLINED. */
 int mto_checks_unprotected(request_rec *r);
 
 #endif

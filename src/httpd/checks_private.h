@@ -17,8 +17,9 @@ server_rec *mto_checks_server(const mto_checks_t *checks, const ap_directive_t *
 int mto_said_is_ours(const mto_said_t *said, apr_pool_t *pool);
 int mto_said_asks_for_certificate(const mto_said_t *said, apr_pool_t *pool);
 
-/* What each place lets in: our AuthType without a Require that asks for a user, or where no certificate is asked for,
- * although it is elsewhere; the operator's pages without a Require. */
+/* What each place lets in: our AuthType without a Require that asks for a user, or with one that asks in vain, or where
+ * no certificate is asked for, although it is elsewhere; expressions that are decided before there is a token; the
+ * operator's pages without a Require. */
 void mto_check_places(const mto_checks_t *checks);
 
 /* Names taken from certificates that nobody verified. */

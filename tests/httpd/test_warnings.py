@@ -95,6 +95,49 @@ def test_warned_once(launch, pki, jwks, key, site):
     assert len(told) == len(words) and all(word in line for line, each in zip(told, words) for word in each), told
 
 
+def section(kind, *lines):
+    return "\n".join([f"<{kind}>", *lines, f"</{kind.split()[0]}>"]) + "\n"
+
+
+def protected(*lines):
+    """A site where /api has these lines beside its AuthType."""
+    return lambda jwks: [Host(blocks(jwks) + location("/api", *lines, require=""))]
+
+
+SUCCESS = "%{SSL_CLIENT_VERIFY} == 'SUCCESS'"
+BANNED = "\"'banned' -in oauth_claim('roles')\""
+
+# what configtest warns of, and what a request that it is about gets
+OPEN = {
+    "all": ("Require all granted", "Require valid-user"), "methods": (section("Limit POST", "Require valid-user"),),
+    "satisfied": ("Satisfy Any", "Allow from all", "Require valid-user"),
+    "user": (section("RequireAll", "Require all granted", "Require not user root"),),
+    "claims": (section("RequireAll", "Require all granted", f"Require not expr {BANNED}"),)}
+
+
+def test_each_open_place_is_told_of(launch, connect, jwks):
+    """What is warned of at start lets requests without a token in; each place is told of when it has, once."""
+    text = blocks(jwks) + "".join(location(f"/{name}", *lines, require="") + f'Alias "/{name}" "{{root}}/api"\n'
+                                  for name, lines in OPEN.items())
+    server = launch(ONE_CHILD, [Host(text)], more=["access_compat"])
+    assert len(warnings(server)) == len(OPEN)
+    for name in list(OPEN) * 2:
+        assert connect(server).request(f"/{name}/secret.txt").status == 200
+    told = warnings(server)[len(OPEN):]
+    assert [f"/{name}/secret.txt through" in line for name, line in zip(OPEN, told)] == [True] * len(OPEN), told
+    assert len(told) == len(OPEN), told
+
+
+def test_condition_on_claims_never_holds(launch, connect, jwks, key):
+    """What the warning about <If> says; and the line that it says keeps the user out."""
+    banned = mint(key, claims(ALPHA, roles=["banned"]))
+    text = blocks(jwks) + location("/api", section(f"If {BANNED}", "Require all denied")) + location("/right", section(
+        "RequireAll", "Require valid-user", f"Require not expr {BANNED}"), require="") + 'Alias "/right" "{root}/api"\n'
+    server = launch(hosts=[Host(text)])
+    assert connect(server).request("/api/secret.txt", banned).status == 200
+    assert [connect(server).request("/right/secret.txt", token).status for token in (banned, mint(key, claims(ALPHA)), None)] == [403, 200, 401]
+
+
 @pytest.mark.parametrize("hosts", SOUND.values(), ids=SOUND)
 def test_sound_site_is_quiet(launch, pki, jwks, key, hosts):
     hosts = hosts(jwks)
@@ -138,8 +181,6 @@ def any_audience(*lines):
     return lambda jwks: [Host(issuer(ALPHA, jwks, "MTLSOAuthAudience any", *lines, audience="") + location("/api"))]
 
 
-SUCCESS = "%{SSL_CLIENT_VERIFY} == 'SUCCESS'"
-
 # the mistake -> (the site with it, words of its warning, the line that the warning says, the site with that line)
 MENDED = {
     "no Require": (site(require=""), "no Require line that asks for a user", "Require valid-user", site()),
@@ -148,6 +189,41 @@ MENDED = {
         lambda jwks: [Host(place("/token", "AuthType TLS-Client-Auth", "MTLSOAuthOtherClients pass"))],
         "AuthType TLS-Client-Auth, but no Require", "Require valid-user",
         lambda jwks: [Host(place("/token", "AuthType TLS-Client-Auth", "MTLSOAuthOtherClients pass", "Require valid-user"))]),
+    "a user of httpd's negated": (
+        protected(section("RequireAll", "Require all granted", "Require not user root")), "no Require line that asks for a user",
+        "Require valid-user", protected(section("RequireAll", "Require valid-user", "Require not user root"))),
+    "a user of httpd's in RequireNone": (
+        protected(section("RequireAll", "Require all granted", section("RequireNone", "Require user root"))),
+        "no Require line that asks for a user", "Require valid-user",
+        protected(section("RequireAll", "Require valid-user", section("RequireNone", "Require user root")))),
+    "granted beside": (
+        protected("Require all granted", "Require valid-user"), "Require all granted beside lines", "take out there: Require all granted",
+        protected("Require valid-user")),
+    "granted beside, in a section": (
+        protected(section("RequireAny", "Require oauth-scope read", "Require all granted")), "Require all granted beside lines",
+        "take out there: Require all granted", protected(section("RequireAny", "Require oauth-scope read"))),
+    "two methods only": (
+        protected(section("Limit GET POST", "Require valid-user")), "the methods of <Limit> only",
+        "<LimitExcept GET POST>, Require all denied, </LimitExcept>",
+        protected(section("Limit GET POST", "Require valid-user"), section("LimitExcept GET POST", "Require all denied"))),
+    "satisfied by an address": (
+        protected("Satisfy Any", "Allow from all", "Require valid-user"), "Satisfy Any with Allow from all", "Satisfy All",
+        protected("Satisfy All", "Allow from all", "Require valid-user")),
+    "a condition on claims": (
+        protected("Require valid-user", section(f"If {BANNED}", "Require all denied")), "<If \"'banned' -in oauth_claim('roles')\"> is decided before",
+        "Require not oauth-claim PATH VALUE",
+        protected(section("RequireAll", "Require valid-user", "Require not oauth-claim roles banned"))),
+    "another condition on what the module tells": (
+        protected("Require valid-user", section("If \"%{QUERY_STRING} == 'x'\"", 'Header set X-A a'),
+                  section("ElseIf \"-n %{reqenv:MTLS_OAUTH_SUBJECT}\"", 'Header set X-A b')), "<ElseIf", '"expr=..."',
+        protected("Require valid-user", "Header set X-A \"expr=%{reqenv:MTLS_OAUTH_SUBJECT}\"")),
+    "a condition on the user": (
+        protected("Require valid-user", section("If \"%{REMOTE_USER} == 'root'\"", "Require all denied")), "is decided before there is a token",
+        "Require expr %{REMOTE_USER} != '' && ...", protected("Require expr \"%{REMOTE_USER} != '' && %{REMOTE_USER} != 'root'\"")),
+    "an expression about claims negated": (
+        protected(section("RequireAll", "Require all granted", f"Require not expr {BANNED}")), "keeps out nobody who comes without one",
+        "both in a <RequireAll>: Require valid-user",
+        protected(section("RequireAll", "Require valid-user", f"Require not expr {BANNED}"))),
     "asked elsewhere": (
         site(place("/other", "SSLVerifyClient optional_no_ca"), verify=None), "in other places only",
         "SSLVerifyClient optional_no_ca", site()),
@@ -191,10 +267,10 @@ MENDED = {
 def test_the_line_mends_it(make_httpd, jwks, wrong, words, line, right):
     """One warning that says the line to write; and none where it is written."""
     main = "SSLVerifyClient optional_no_ca\n" if "never asks" in words else ""
-    told = doctor(make_httpd(main, hosts=wrong(jwks)))
+    told = doctor(make_httpd(main, hosts=wrong(jwks), more=["access_compat"]))
     remedies = [text for text in told.splitlines() if text.startswith("    ")]
     assert told.count("  warning: ") == 1 and words in told and any(line in text for text in remedies), told
-    assert doctor(make_httpd(main, hosts=right(jwks))) == "\nwarnings: 0\nSyntax OK\n"
+    assert doctor(make_httpd(main, hosts=right(jwks), more=["access_compat"])) == "\nwarnings: 0\nSyntax OK\n"
 
 
 # what looks like it, and is none
@@ -204,6 +280,16 @@ MEANT = {
     "Require in an .htaccess": lambda jwks: [Host(blocks(jwks) + place(
         "{root}/api", "AuthType mTLS-OAuth", "AllowOverride AuthConfig", tag="Directory"))],
     "nobody gets in": site(require="all denied"),
+    "a negated line of the module": protected(section("RequireAll", "Require all granted", "Require not oauth-client legacy")),
+    "granted to one method": protected(section("Limit GET", "Require all granted"), section("LimitExcept GET", "Require valid-user")),
+    "all methods but one": protected(section("LimitExcept GET", "Require valid-user")),
+    "granted if": protected("Require valid-user", section("If \"%{QUERY_STRING} == 'x'\"", "Require all granted")),
+    "methods that are denied": protected(section("Limit GET", "Require valid-user"), section("LimitExcept GET", "Deny from all")),
+    "some addresses satisfy": protected("Satisfy Any", "Order deny,allow", "Deny from all", "Allow from 192.0.2.1", "Require valid-user"),
+    "all addresses but one satisfy": protected("Satisfy Any", "Order allow,deny", "Allow from all", "Deny from 192.0.2.1", "Require valid-user"),
+    "a claim negated, beside alternatives": protected(section(
+        "RequireAll", section("RequireAny", "Require user a", "Require oauth-scope b"), section("RequireNone", f"Require expr {BANNED}"))),
+    "a user of others in a condition": site(place("/other", section("If \"%{REMOTE_USER} == 'root'\"", "Require all denied"))),
     "an expression about the user": site(require="expr \"%{REMOTE_USER} == 'alice'\""),
     "pages that all of the host guards": site(place("/", "Require ip 192.0.2.1"), place("/status", "SetHandler mtls-oauth-status")),
     "pages that a pattern guards": site('<LocationMatch "^/(status|metrics)">\nRequire local\n</LocationMatch>',
@@ -220,7 +306,7 @@ MEANT = {
 
 @pytest.mark.parametrize("hosts", MEANT.values(), ids=MEANT)
 def test_meant(make_httpd, jwks, hosts):
-    assert doctor(make_httpd(hosts=hosts(jwks))) == "\nwarnings: 0\nSyntax OK\n"
+    assert doctor(make_httpd(hosts=hosts(jwks), more=["access_compat"])) == "\nwarnings: 0\nSyntax OK\n"
 
 
 def test_remedies_keep_forged_names_out(launch, jwks, connect, pki):
