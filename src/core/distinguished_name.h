@@ -18,8 +18,9 @@ X509_NAME *mto_distinguished_name_read(const char *text);
 
 /* Whether two names are equal: same RDNs in the same order, each with the same attributes in any order; values without
  * regard to string type, ASCII case, and number of blanks inside and around (RFC 4517 section 4.2.15, RFC 4518 as far
- * as OpenSSL goes: upper and lower case of letters beyond ASCII differ, and so do composed and decomposed forms). Empty
- * names, and values with NUL in them, equal nothing. */
+ * as OpenSSL goes: upper and lower case of letters beyond ASCII differ, and so do composed and decomposed forms). A
+ * NumericString, which is no type of a DirectoryString, equals another one only. Empty names, and values with NUL in
+ * them, equal nothing. */
 int mto_distinguished_name_equals(const X509_NAME *a, const X509_NAME *b);
 
 /* Writes a name as RFC 4514 text: control characters escaped, other UTF-8 as it is; cut to size, NUL included; "none"

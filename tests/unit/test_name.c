@@ -215,6 +215,8 @@ static const subject_t subjects[] = {
     {"organizationIdentifier", {{"organizationIdentifier", 0, "PSDDE-X", 0, 0}}, "ORGANIZATIONIDENTIFIER=PSDDE-X", 1},
     {"hex of a BMPString", {{"CN", 0, "Alice", 0, 0}}, "CN=#1e0a0041006c006900630065", 1},
     {"hex of another string type", {{"CN", 0, "Hello", 0, 0}}, "CN=#130548656c6c6f", 1},
+    {"hex of a NumericString", {{"CN", V_ASN1_NUMERICSTRING, "12", 0, 0}}, "CN=#12023132", 1},
+    {"NumericString is no DirectoryString", {{"CN", V_ASN1_NUMERICSTRING, "12", 0, 0}}, "CN=12", 0},
     {"escapes", {{"CN", 0, "#a \"b\" <c>;\\=+", 0, 0}}, "CN=\\#a \\\"b\\\" \\<c\\>\\;\\\\\\=\\+", 1},
     {"hex pairs", {{"CN", 0, "Lu\xc4\x8di\xc4\x87", 0, 0}}, "CN=Lu\\C4\\8di\\c4\\87", 1},
     {"case beyond ASCII differs: a limit of OpenSSL", {{"CN", 0, "\xc3\x9c", 0, 0}}, "CN=\xc3\xbc", 0},
