@@ -101,8 +101,8 @@ class Httpd:
             # a session of its own, since the prefork MPM ends with a signal to its whole process group
             self._process = subprocess.Popen(self._command("-D", "FOREGROUND"), stdout=output, stderr=output,
                                              start_new_session=True, env=sanitizer.process_environment(self._sanitizer))
-        # it listens before it takes signals
-        self._until(lambda: self._resumed() and accepts(self.port) and accepts(self.plain_port) and self._settled(), "did not start")
+        # it listens before it takes signals; each question whether it accepts counts for MaxConnectionsPerChild
+        self._until(lambda: self._resumed() and self._settled() and accepts(self.port) and accepts(self.plain_port), "did not start")
         return self
 
     def reload(self):
