@@ -197,7 +197,8 @@ static int hex_pair(const char *at)
 static const char *read_type(reader_t *reader)
 {
     char   name[TYPE_SIZE];
-    size_t length = strspn(reader->at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.");
+    /* '_' and '/' are in names of OpenSSL's own, and so in what it shows. */
+    size_t length = strspn(reader->at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/");
 
     if (length == 0) {
         return "an attribute type is missing";

@@ -366,7 +366,7 @@ def metadata(folder, _tool):
 
 def distinguished_names(folder, _tool):
     for name, text in (("simple", "CN=reports,O=Example Corp,C=DE"), ("blanks", "cn = a , o = b"), ("escapes", "CN=a\\,b\\+c\\\\d"),
-                       ("hex", "CN=a\\C3\\B6"), ("der", "CN=#0c0548656c6c6f"), ("bmp", "CN=#1e0400610062"), ("numeric", "CN=#12023132"), ("oid", "2.5.4.3=a"),
+                       ("hex", "CN=a\\C3\\B6"), ("der", "CN=#0c0548656c6c6f"), ("bmp", "CN=#1e0400610062"), ("numeric", "CN=#12023132"), ("underscore", "RSA-SHA3-224=A"), ("oid", "2.5.4.3=a"),
                        ("unknown-oid", "1.2.3.4.5=a"), ("plus", "CN=a+UID=b,DC=c"), ("quoted", 'CN="a"'), ("semicolon", "CN=a;O=b"),
                        ("no-oid", "KxGOST18=a"), ("oid-dots", "1..2=a"), ("number-sign", "CN=\\23"), ("trailing-blank", "CN=a\\ "), ("utf-8", "CN=\u00f6\u4e2d"), ("empty-value", "CN="),
                        ("t61", "CN=#1401e4"), ("long", "CN=" + "a" * 1020)):
