@@ -47,6 +47,7 @@ class Host:
 # thread (close_worker_sockets) while a worker may be giving the memory of one back.
 CLOSING = re.compile(r"\(apr_os_sock_get\+\S+\n\S*/mod_mpm_event\.so\(")
 
+
 class Httpd:
     """`main` is configuration of the main server; `{root}` in any text is the document root; `without` are
     modules of httpd to leave out, mod_http2 unless a test needs it, `more` others to load; `ours` is "first" or
